@@ -46,7 +46,8 @@ class Group:
 
     ``draw(rng)`` returns the inputs of one case as plain data (``ModelRef`` for a model). Public and hidden
     cases come from the same draw with different seeds; ``cases`` of them are drawn. ``hint`` says what is
-    probably wrong when this group fails.
+    probably wrong when this group fails. ``raises`` names the exception that a right answer raises on these
+    cases ("ValueError"), if that is what is asked.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Group:
     draw: Callable[[numpy.random.Generator], dict[str, Any]]
     cases: int = 2
     hint: str = ""
+    raises: str = ""
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,10 @@ def _exercise_problems(exercise: Exercise) -> list[str]:
         found.append(f"it has {len(exercise.mistakes)} known mistakes, {MISTAKES_NEEDED} are needed")
     if len(exercise.variants) < VARIANTS_NEEDED:
         found.append(f"it has {len(exercise.variants)} other right answers, {VARIANTS_NEEDED} are needed")
-    for what, values in (("names", [m.name for m in exercise.mistakes]), ("sentences", [m.sentence for m in exercise.mistakes])):
+    for what, values in (
+        ("names", [m.name for m in exercise.mistakes]),
+        ("sentences", [m.sentence for m in exercise.mistakes]),
+    ):
         if len(set(values)) < len(values):
             found.append(f"two mistakes have the same {what[:-1]}")
     for mistake in exercise.mistakes:

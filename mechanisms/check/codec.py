@@ -35,6 +35,7 @@ MAX_ITEMS = 500_000
 OUTCOMES = ("$raises", "$refused")
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _ARRAY_KINDS = "biufc"
+_NUMPY_SCALARS = {numpy.bool_, numpy.str_, *(numpy.dtype(code).type for code in "bhilqBHILQefd")}
 _TENSOR_TYPES = {
     torch.bool,
     torch.uint8,
@@ -109,9 +110,8 @@ class _Plain:
             return self.tensor(value)
         if kind is numpy.ndarray:
             return self.array(value)
-        if isinstance(value, numpy.generic) and kind.__module__ == "numpy":
-            if isinstance(value, numpy.bool_ | numpy.number | numpy.str_) and not isinstance(value, numpy.complexfloating):
-                return self.convert(_python_scalar(value), depth)
+        if kind in _NUMPY_SCALARS:
+            return self.convert(value.item(), depth)
         raise NotPlain(_type_name(kind), _not_plain(value))
 
     def mapping(self, value: dict, depth: int) -> dict:
@@ -133,7 +133,9 @@ class _Plain:
         if value.device.type == "meta":
             raise NotPlain("meta tensor", "it is a tensor on the 'meta' device, which holds no numbers: use the CPU")
         if value.is_quantized or value.dtype not in _TENSOR_TYPES:
-            raise NotPlain("tensor", f"it is a tensor of dtype {_dtype(value.dtype)}: return one of float32, int64 or bool")
+            raise NotPlain(
+                "tensor", f"it is a tensor of dtype {_dtype(value.dtype)}: return one of float32, int64 or bool"
+            )
         self.spend(value.numel() * value.element_size())
         return value.detach().resolve_conj().resolve_neg().to("cpu", copy=True).contiguous()
 
@@ -141,7 +143,8 @@ class _Plain:
         native = value.dtype.newbyteorder("=")
         if native.kind not in _ARRAY_KINDS or native.itemsize > 8:
             raise NotPlain(
-                "array", f"it is an array of dtype {value.dtype}: return numbers (float, int or bool), or a list for text"
+                "array",
+                f"it is an array of dtype {value.dtype}: return numbers (float, int or bool), or a list for text",
             )
         self.spend(value.nbytes)
         return numpy.array(value, dtype=native, order="C", copy=True)
@@ -152,10 +155,6 @@ class _Plain:
             raise NotPlain(
                 "huge value", f"it takes more than {self.max_bytes / 2**20:.0f} MB: return only what is asked for"
             )
-
-
-def _python_scalar(value: numpy.generic) -> Any:
-    return str(value) if isinstance(value, numpy.str_) else value.item()
 
 
 def _is_outcome(value: dict) -> bool:

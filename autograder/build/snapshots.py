@@ -1,0 +1,125 @@
+"""Snapshots: the public cases of a chapter with the reference's answers and those of the known mistakes.
+
+- ``build_exercise`` makes the entry of one exercise from its spec and the reference's functions, for public
+  cases or, with another seed, for a student's hidden ones;
+- ``build`` makes the whole chapter's tree, ``write`` its two files, the same bytes on every run;
+- ``stale`` says whether committed files still agree; numbers may differ by rounding, since the last bits of a
+  sum depend on the processor, and ``write`` leaves files alone that differ by no more than that.
+"""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+from autograder.specs.base import Chapter, Exercise, transplant
+from autograder.specs.cases import PUBLIC, draw_cases, layout
+from mechanisms.check import codec
+from mechanisms.check.compare import compare
+from mechanisms.check.run import run
+from mechanisms.check.verdict import outcome
+from mechanisms.errors import BadData, BuildError
+
+ROUNDING = 1e-4
+
+
+def build(chapter: Chapter, namespace: dict[str, Any], seed: str = PUBLIC) -> dict[str, Any]:
+    """The chapter's tree. ``namespace`` holds the reference's functions. Raises BuildError."""
+    entries = {exercise.name: build_exercise(chapter, exercise, namespace, seed) for exercise in chapter.exercises}
+    return {"chapter": chapter.slug, "exercises": entries}
+
+
+def build_exercise(
+    chapter: Chapter, exercise: Exercise, namespace: dict[str, Any], seed: str = PUBLIC, mistakes: bool = True
+) -> dict[str, Any]:
+    """The entry of one exercise: what ``judge`` needs, with the reference's answers as what is expected.
+
+    Without ``mistakes`` it is made faster, and no known mistake can be named. Raises BuildError when the
+    reference is absent, raises where it should not, or leaves something behind.
+    """
+    reference = namespace.get(exercise.name)
+    if not callable(reference):
+        raise BuildError(f"The solution of chapter {chapter.slug} does not define {exercise.name}.")
+    cases = []
+    for inputs, (number, label) in zip(draw_cases(exercise, seed), layout(exercise), strict=True):
+        expected = _expected(exercise, reference, inputs, number, label)
+        tolerance = {"rtol": exercise.rtol, "atol": exercise.atol}
+        cases.append({"group": number, "label": label, "inputs": inputs, "expected": expected, **tolerance})
+    return {
+        "id": chapter.identity(exercise),
+        "function": exercise.name,
+        "title": exercise.card.title,
+        "points": exercise.points,
+        "probe": exercise.probe,
+        "parameters": list(inspect.signature(reference).parameters),
+        "page": f"{chapter.page}#{exercise.name.replace('_', '-')}" if chapter.page else "",
+        "groups": [{"name": group.name, "points": group.points, "hint": group.hint} for group in exercise.groups],
+        "cases": cases,
+        "mistakes": _mistakes(exercise, namespace, cases) if mistakes else [],
+    }
+
+
+def _expected(exercise: Exercise, reference: Any, inputs: dict[str, Any], number: int, label: str) -> Any:
+    result = run(reference, inputs, exercise.probe)
+    place = f"The reference of {exercise.name} ({label})"
+    refused, raised = outcome(result.answer, "$refused"), outcome(result.answer, "$raises")
+    wanted = exercise.groups[number].raises
+    if result.notes:
+        raise BuildError(f"{place} must leave nothing behind: {result.notes[0]}.")
+    if refused:
+        raise BuildError(f"{place} gives no plain data: {refused['message']}. Unpack it in a probe.")
+    if raised and raised["type"] != wanted:
+        raise BuildError(f"{place} raised {raised['type']}: {raised['message']} ({raised['where']}).")
+    if wanted and not raised:
+        raise BuildError(f"{place} should raise {wanted}, as its group says, but returned a value.")
+    return _stored(result.answer)
+
+
+def _mistakes(exercise: Exercise, namespace: dict[str, Any], cases: list[dict]) -> list[dict[str, Any]]:
+    entries = []
+    for mistake in exercise.mistakes:
+        function = transplant(mistake.fn, exercise.name, namespace)
+        outputs = [_stored(run(function, case["inputs"], exercise.probe).answer) for case in cases]
+        entries.append({"name": mistake.name, "sentence": mistake.sentence, "outputs": outputs})
+    return entries
+
+
+def _stored(answer: Any) -> Any:
+    """An answer as it is kept: of something raised the type and the message, not the place in our own source."""
+    for key in codec.OUTCOMES:
+        detail = outcome(answer, key)
+        if detail:
+            return {key: {"type": detail["type"], "message": detail["message"]}}
+    return answer
+
+
+def stem(chapter: Chapter, folder: Path) -> Path:
+    """The files of the chapter's snapshot, without their endings."""
+    return Path(folder) / chapter.slug
+
+
+def stale(chapter: Chapter, namespace: dict[str, Any], folder: Path) -> str:
+    """Why the files in ``folder`` do not agree with the spec and the solution, in one sentence; empty if they do."""
+    return _difference(chapter, build(chapter, namespace), folder)
+
+
+def _difference(chapter: Chapter, tree: dict[str, Any], folder: Path) -> str:
+    try:
+        committed = codec.read(stem(chapter, folder))
+    except BadData as error:
+        return f"The public cases of {chapter.slug} are missing or damaged ({error.message})"
+    difference = compare(committed, tree, ROUNDING, ROUNDING)
+    if difference:
+        path = difference.path.replace("result", "", 1)
+        return f"The public cases of {chapter.slug} are stale at {path or 'the top'}: run make exercises."
+    return ""
+
+
+def write(chapter: Chapter, namespace: dict[str, Any], folder: Path) -> list[Path]:
+    """Write the chapter's snapshot and return its two files; files that agree but for rounding stay untouched."""
+    tree = build(chapter, namespace)
+    if _difference(chapter, tree, folder):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        codec.write(stem(chapter, folder), tree)
+    return list(codec.files(stem(chapter, folder)))
