@@ -1,0 +1,89 @@
+# Mechanisms: every job of the course. `make help` lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+JOBS ?= 2
+TORCH := 2.13.0
+TORCHVISION := 0.28.0
+TIMES := .make/times
+
+# `make course PYTHON=/path/to/python3.12` names the interpreter; without it tools/environment.py looks for one.
+export PYTHON ?=
+
+# Small models on few cores: one thread per process is faster than many that wait for each other.
+export OMP_NUM_THREADS ?= 1
+export MKL_NUM_THREADS ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+# Everything runs on what the repository ships: nothing is fetched while the course runs.
+export HF_HUB_OFFLINE ?= 1
+export HF_HUB_DISABLE_TELEMETRY ?= 1
+export WANDB_MODE ?= disabled
+export MPLBACKEND ?= Agg
+
+# Output of every step at once, also into a log.
+export PYTHONUNBUFFERED := 1
+
+BOOK := $(BIN)/jupyter-book build . --config _config.yml --toc _toc.yml --path-output book -W -n --keep-going
+PYTEST := $(BIN)/python -m pytest -n $(JOBS)
+
+.PHONY: help setup course exercises sample-class summary book serve test test-fast lint bench lab-lm lock clean
+
+help: ## List the targets, one line each
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Make .venv and install requirements.lock into it (every other target does this by itself)
+	@$(if $(PYTHON),"$(PYTHON)",python3) tools/environment.py
+
+course: ## The main job: exercises, a graded sample class, its summary, the book; prints what to open
+	@started=$$(date +%s); \
+	for step in setup exercises sample-class summary book; do $(MAKE) $$step; done; \
+	$(BIN)/python tools/closing.py $$(( $$(date +%s) - started ))
+
+exercises: setup ## Generate the notebooks of exercises/ and the public checks from solutions/
+	@$(BIN)/autograder exercises
+
+sample-class: setup ## Make the sample class and grade it with nbgrader, feedback included
+	@$(BIN)/autograder sample-class
+
+summary: setup ## Write the class summary from the grades in the course directory
+	@$(BIN)/autograder summary
+
+book: setup ## Build the book into book/_build/html; any warning is an error
+	@$(BIN)/python tools/book.py
+
+serve: setup ## Serve book, feedback and summary on 127.0.0.1
+	@$(BIN)/autograder serve
+
+test: setup lint ## Lint, check that exercises/ is fresh, and run every test
+	@$(BIN)/autograder exercises --check
+	@$(PYTEST)
+
+test-fast: setup lint ## The tests without the slow ones
+	@$(PYTEST) -m "not slow"
+
+lint: setup ## Check the code's style and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+bench: setup ## Measure how long a notebook and each of its checks take
+	@$(BIN)/autograder bench
+
+lab-lm: setup ## Train the lab language model again from its recipe (uses every core)
+	@env -u OMP_NUM_THREADS -u MKL_NUM_THREADS $(BIN)/python -m mechanisms.training lab-lm
+
+lock: setup ## Write requirements.lock again from pyproject.toml
+	@$(BIN)/pip-compile --quiet --no-header --no-annotate --strip-extras --allow-unsafe --unsafe-package pip \
+	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
+	  --extra course --extra dev --extra vision \
+	  --upgrade-package torch==$(TORCH) --upgrade-package torchvision==$(TORCHVISION) \
+	  --output-file requirements.lock pyproject.toml
+	@$(BIN)/python tools/portable_lock.py requirements.lock
+
+clean: ## Remove the built book and caches; never .venv, never course/ (it holds grades)
+	@rm -rf book/_build .make .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	@find mechanisms autograder tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
