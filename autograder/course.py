@@ -1,0 +1,75 @@
+"""The course directory: made by us, kept apart from the tracked files.
+
+- creates source/, release/, submitted/, autograded/, feedback/, results/ where they are missing;
+- keeps the course secret, from which every hidden case is drawn, in a file only its owner can read;
+- releases a chapter into it with nbgrader (source notebook, release notebook, gradebook entry).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+from autograder.build.release import release_assignment
+from autograder.build.source import build_notebook, write_notebook
+from mechanisms.errors import UsageError
+from mechanisms.files import atomic_write
+
+if TYPE_CHECKING:
+    from autograder.project import Project
+    from autograder.specs.base import Chapter
+
+FOLDERS = ("source", "release", "submitted", "autograded", "feedback", "results")
+
+
+def prepare_course(project: Project) -> None:
+    """Make the course directory and its secret. Raises UsageError when it cannot be made."""
+    try:
+        for name in FOLDERS:
+            (project.course / name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"The course directory {project.course} cannot be made ({error.strerror}); "
+            "set MECHANISMS_COURSE to a folder you can write to."
+        ) from None
+    course_secret(project)
+
+
+def course_secret(project: Project) -> str:
+    """The secret behind the hidden cases: MECHANISMS_SECRET, or course/secret (made on first use, mode 0600)."""
+    given = os.environ.get("MECHANISMS_SECRET", "").strip()
+    if given:
+        return given
+    path = project.course / "secret"
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        value = path.read_text("utf-8").strip()
+        if not value:
+            raise UsageError(f"{path} is empty; delete it and a new secret is made (grades may change).") from None
+        return value
+    except OSError as error:
+        raise UsageError(f"The course secret {path} cannot be written ({error.strerror}).") from None
+    value = secrets.token_hex(32)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(value + "\n")
+    return value
+
+
+def release_chapter(project: Project, chapter: Chapter) -> bool:
+    """Put the chapter into the course directory and its gradebook; False when it was there unchanged."""
+    prepare_course(project)
+    text = write_notebook(build_notebook(project.solution(chapter), chapter))
+    source, release = project.source(chapter), project.release(chapter)
+    gradebook = project.course / "gradebook.db"
+    if release.exists() and gradebook.exists() and source.exists() and source.read_text("utf-8") == text:
+        return False
+    source.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write(source, text)
+    try:
+        release_assignment(project.course, chapter.slug)
+    except BaseException:
+        source.unlink(missing_ok=True)
+        raise
+    return True

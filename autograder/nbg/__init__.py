@@ -1,0 +1,1 @@
+"""The parts that nbgrader loads: its configuration and our preprocessors."""

@@ -1,0 +1,106 @@
+"""The trusted side of grading: the reference's answers to one student's hidden cases.
+
+- runs the reference solution once per process (`chapter_reference`);
+- draws every student's own hidden cases from the course secret;
+- turns the answers that come back into a verdict, and a verdict into what may be shown: never an input;
+- computes the known mistakes' answers only when a student's answers are wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from autograder.build.snapshots import build_exercise
+from autograder.build.source import load_reference
+from autograder.course import course_secret
+from autograder.nbg.results import ExerciseResult
+from autograder.specs.cases import hidden_seed
+from mechanisms.check import remote
+from mechanisms.check.verdict import PASSED, STUB, Verdict, judge
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from autograder.project import Project
+    from autograder.specs.base import Chapter, Exercise
+
+
+class ChapterReference:
+    """The reference functions of one chapter."""
+
+    def __init__(self, project: Project, chapter: Chapter):
+        self.chapter = chapter
+        self.secret = course_secret(project)
+        self.namespace = load_reference(project.solution(chapter), chapter)
+
+    def hidden(self, student: str) -> dict[str, HiddenExercise]:
+        """The hidden cases of one student, by exercise."""
+        seed = hidden_seed(self.secret, self.chapter.slug, student)
+        return {exercise.name: HiddenExercise(self, exercise, seed) for exercise in self.chapter.exercises}
+
+
+class HiddenExercise:
+    """One exercise with one student's hidden cases."""
+
+    def __init__(self, reference: ChapterReference, exercise: Exercise, seed: str):
+        self.reference = reference
+        self.exercise = exercise
+        self.seed = seed
+        self.entry = self._entry(mistakes=False)
+
+    def _entry(self, mistakes: bool) -> dict[str, Any]:
+        reference = self.reference
+        return build_exercise(reference.chapter, self.exercise, reference.namespace, self.seed, mistakes)
+
+    def write_inputs(self, stem: Path) -> None:
+        """Write the inputs, and nothing that is expected, for the student's kernel."""
+        remote.write_questions(stem, self.entry)
+
+    def judge(self, stem: Path, problem: Any, seconds: int) -> Verdict:
+        """The verdict on the answers at `stem`; `problem` is the error output of the asking cell, if any."""
+        answers = remote.read_answers(stem, len(self.entry["cases"]))
+        if problem is not None and problem.ename == "CellTimeoutError":
+            return self.ended(f"Your function did not come to an end within {seconds} seconds.")
+        if problem is not None:
+            return self.ended(f"Your function could not be called: the notebook raised {problem.ename} around it.")
+        verdict = judge(self.entry, answers)
+        if verdict.status in (PASSED, STUB):
+            return verdict
+        self.entry = self._entry(mistakes=True)
+        return judge(self.entry, answers)
+
+    def ended(self, sentence: str) -> Verdict:
+        """A verdict of no points for a function from which no answer came, with the reason."""
+        verdict = judge(self.entry, [])
+        sentence = sentence[:1].upper() + sentence[1:]
+        sentence = sentence if sentence.endswith(".") else sentence + "."
+        groups = tuple(replace(group, sentence=sentence[:-1], brief=sentence[:-1]) for group in verdict.groups)
+        return replace(verdict, groups=groups, missing="")
+
+    def html(self, verdict: Verdict) -> str:
+        """The card for the feedback page."""
+        return verdict.to_html(show_inputs=False)
+
+    def result(self, verdict: Verdict) -> ExerciseResult:
+        """What the class summary keeps."""
+        return ExerciseResult(
+            title=self.exercise.card.title,
+            points=verdict.points,
+            max_points=verdict.max_points,
+            mistake=verdict.mistake.name if verdict.mistake else "",
+            sentence=verdict.mistake.sentence if verdict.mistake else verdict.brief(show_inputs=False),
+            state="blank" if verdict.status == STUB else verdict.status,
+        )
+
+
+_references: dict[tuple[Path, Path, int], ChapterReference] = {}
+
+
+def chapter_reference(project: Project, chapter: Chapter) -> ChapterReference:
+    """The chapter's reference, run once per process and again only when its source file changed."""
+    path = project.solution(chapter)
+    key = (path, project.course, path.stat().st_mtime_ns if path.exists() else 0)
+    if key not in _references:
+        _references[key] = ChapterReference(project, chapter)
+    return _references[key]
