@@ -1,0 +1,98 @@
+"""Loads the lab models, the small trained networks that ship with the course.
+
+- finds the checkpoint folder of a lab model (in the package, or where MECHANISMS_LAB_DIR points);
+- boots it as a TransformerLens ``TransformerBridge`` in compatibility mode, quietly;
+- reads its model card.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mechanisms.errors import ModelMissing
+
+_PARTS = ("config.json", "model.safetensors", "tokenizer.json")
+
+
+def checkpoint_folder(name: str = "lab-lm") -> Path:
+    """The Hugging Face folder of lab model ``name``.
+
+    MECHANISMS_LAB_DIR, if set, is a folder of checkpoints that takes the place of the shipped ones.
+    Raises ModelMissing if the folder or one of its parts is not there.
+    """
+    root = os.environ.get("MECHANISMS_LAB_DIR") or str(files("mechanisms.models") / "weights")
+    folder = Path(root) / name
+    absent = [part for part in _PARTS if not (folder / part).is_file()]
+    if absent:
+        raise ModelMissing(
+            f"The lab model {name!r} is not complete in {folder} (missing: {', '.join(absent)}). "
+            "Reinstall the course package, or correct MECHANISMS_LAB_DIR if you have set it."
+        )
+    return folder
+
+
+def load(name: str = "lab-lm", device: str | torch.device | None = None, fresh: bool = False):
+    """Loads lab model ``name`` as a TransformerBridge in compatibility mode.
+
+    LayerNorm is folded into the weights that follow it, writing weights are centred, and every head has
+    its own ``W_Q``, ``W_K``, ``W_V`` [layer, head, d_model, d_head] and ``W_O`` [layer, head, d_head, d_model].
+    ``model.to_tokens(text)`` puts one ``<bos>`` in front. Gradients are off.
+
+    The same model object is returned each time, unless ``fresh``: then it is a new one, that nobody else holds.
+    Raises ModelMissing if the checkpoint cannot be found or read.
+    """
+    device = str(device or "cpu")
+    folder = str(checkpoint_folder(name))
+    return boot(folder, device) if fresh else _boot_once(folder, device)
+
+
+def card(name: str = "lab-lm") -> dict[str, Any]:
+    """The model card's numbers: seed, command, wall time and every measured quantity.
+
+    Raises ModelMissing if the model has no readable card.
+    """
+    path = checkpoint_folder(name) / "card.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelMissing(f"The lab model {name!r} has no readable card at {path}: {error}.") from None
+
+
+@cache
+def _boot_once(folder: str, device: str):
+    return boot(folder, device)
+
+
+def boot(folder: str | Path, device: str = "cpu"):
+    """Boots any Hugging Face checkpoint folder as ``load`` does. Raises ModelMissing if it cannot be read."""
+    from transformer_lens.model_bridge import TransformerBridge
+    from transformers.utils import logging
+
+    # A progress bar on stderr would be noise in a notebook, and nbgrader gives 0 to a cell that writes there.
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        bridge = TransformerBridge.boot_transformers(str(folder), device=device)
+        bridge.enable_compatibility_mode(disable_warnings=True, fold_value_biases=False)
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelMissing(
+            f"The model in {folder} cannot be read: {first_line} Reinstall the course package to get a sound copy."
+        ) from error
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+    bridge.cfg.default_prepend_bos = True
+    bridge.eval()
+    for parameter in bridge.parameters():
+        parameter.requires_grad_(False)
+    return bridge

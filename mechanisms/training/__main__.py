@@ -1,0 +1,66 @@
+"""Command line of the training recipes: ``python -m mechanisms.training lab-lm``.
+
+- trains a lab model from its recipe, with a progress bar; started again, it goes on where it stopped;
+- ``--measure-only`` measures a finished checkpoint again and prints the numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import torch
+
+from mechanisms.errors import CourseError
+from mechanisms.training.lab_lm import Recipe, rounded, train, write_checkpoint
+
+SHIPPED = Path(__file__).parents[1] / "models" / "weights"
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m mechanisms.training", description=__doc__.splitlines()[0])
+    command = top.add_subparsers(dest="model", required=True).add_parser(
+        "lab-lm", help="the language model of chapters 01-04"
+    )
+    command.add_argument(
+        "--out", type=Path, default=SHIPPED / "lab-lm", help="checkpoint folder (default: the shipped one)"
+    )
+    command.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    command.add_argument(
+        "--threads", type=int, default=1, help="CPU threads (default: 1, the setting of the shipped weights)"
+    )
+    command.add_argument("--measure-only", action="store_true", help="measure the checkpoint in --out, train nothing")
+    for item in fields(Recipe):
+        flag = "--" + item.name.replace("_", "-")
+        command.add_argument(flag, type=type(item.default), default=item.default, help=f"default {item.default}")
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = parser().parse_args(argv)
+    recipe = Recipe(**{item.name: getattr(options, item.name) for item in fields(Recipe)})
+    torch.set_num_threads(options.threads)
+    try:
+        if options.measure_only:
+            from mechanisms.models.lab import boot
+            from mechanisms.training.measure import measure
+
+            print(json.dumps(rounded(measure(boot(options.out), recipe.corpus_settings())), indent=1))
+            return 0
+        model, seconds = train(recipe, options.out, options.device)
+        write_checkpoint(model, recipe, seconds, options.device, options.out)
+    except KeyboardInterrupt:
+        print("Stopped. The same command goes on from the last saved state.", file=sys.stderr)
+        return 130
+    except CourseError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{options.out}: trained in {seconds:.0f} s; card.json holds what was measured.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
