@@ -58,7 +58,7 @@ def check(fn: Callable[..., Any] = _NOTHING, exercise: str | None = None) -> Che
         _require_signature(function, entry)
     outcomes = [run.run(function, case["inputs"], entry["probe"]) for case in entry["cases"]]
     verdict = judge(entry, [outcome.answer for outcome in outcomes])
-    notes = dict.fromkeys(f"about {entry['function']}: {note}" for outcome in outcomes for note in outcome.notes)
+    notes = dict.fromkeys(f"{entry['function']} {note}" for outcome in outcomes for note in outcome.notes)
     printed = next((outcome.printed for outcome in outcomes if outcome.printed.strip()), "")
     return _present(replace(verdict, notes=tuple(notes), printed=printed))
 
@@ -110,9 +110,8 @@ def _function(fn: Any) -> Callable[..., Any]:
         raise UsageError(f"check was given {fn.__name__}, which is part of Python or a library: {give}.")
     if not isinstance(inspect.unwrap(fn) if callable(fn) else fn, types.FunctionType):
         kind = type(fn).__name__
-        called = "an object that can be called" if callable(fn) else "a value"
         article = "an" if kind[0].lower() in "aeiou" else "a"
-        raise UsageError(f"check was given {called}, {article} {kind}: {give}.")
+        raise UsageError(f"check was given {article} {kind}, which is no function: {give}.")
     return fn
 
 

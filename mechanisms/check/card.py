@@ -50,10 +50,10 @@ def badge(colour: str, mark: str, word: str) -> str:
     return f'<span style="{style}"><span aria-hidden="true">{mark}&#8239;</span>{escape(word)}</span>'
 
 
-def callout(title: str, text: str, colour: str = "138,90,0") -> str:
+def callout(title: str, text: str, colour: str = "200,140,0") -> str:
     """A tinted paragraph with a bold beginning."""
-    style = f"background:rgba({colour},.13);border-radius:6px;padding:.5em .8em;margin:.7em 0 0"
-    return f'<div style="{style}"><strong>{escape(title)}</strong> {escape(text)}</div>'
+    style = f"background:rgba({colour},.16);border-radius:6px;padding:.5em .8em;margin:.7em 0 0"
+    return f'<div style="{style}"><strong>{escape(title)}</strong> {rich(text)}</div>'
 
 
 def fold(summary: str, inner: str) -> str:
@@ -67,6 +67,14 @@ def code(text: str) -> str:
     """Text as code, in the page's own colour."""
     style = f"{_MONO};background:rgba(127,127,127,.14);color:inherit;border-radius:4px;padding:.05em .35em"
     return f'<code style="{style}">{escape(text)}</code>'
+
+
+def rich(text: str) -> str:
+    """A sentence with its `code in backticks` set as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return "".join(code(part) if index % 2 else escape(part) for index, part in enumerate(parts))
 
 
 def _bar(share: float, colour: str) -> str:
@@ -95,7 +103,7 @@ def verdict_card(verdict: Verdict, show_inputs: bool = True) -> str:
             parts.append(callout("This looks like a known mistake.", verdict.mistake.sentence))
         parts.append(_groups(verdict.groups, show_inputs))
         parts += _folds(verdict, show_inputs)
-    parts += [callout("Note:", f"{note}.", "87,96,106") for note in verdict.notes]
+    parts += [callout("Note:", f"{note}.", "127,127,127") for note in verdict.notes]
     parts.append(_book_link(verdict.page))
     return frame(f"Check of {verdict.exercise}: {word}, {score}", colour, "".join(parts))
 
@@ -106,11 +114,12 @@ def _groups(groups: tuple[GroupVerdict, ...], show_inputs: bool) -> str:
         sentence = group.sentence if show_inputs else group.brief
         repeated = sentence in seen
         seen.add(sentence)
-        items.append(_group(group, "the same as above" if repeated and sentence else sentence))
+        top = f"border-top:1px solid {_LINE}" if items else ""
+        items.append(_group(group, top, "the same as above" if repeated and sentence else sentence))
     return f'<ul style="list-style:none;margin:.4em 0 0;padding:0">{"".join(items)}</ul>'
 
 
-def _group(group: GroupVerdict, sentence: str) -> str:
+def _group(group: GroupVerdict, border: str, sentence: str) -> str:
     colour, mark, _ = _STATES["passed" if group.passed else "failed"]
     score = f"{points(group.earned)} of {points(group.points)}"
     line = (
@@ -121,10 +130,10 @@ def _group(group: GroupVerdict, sentence: str) -> str:
     if not group.passed:
         place = f"<strong>{escape(group.place[:1].upper() + group.place[1:])}:</strong> " if group.place else ""
         text = sentence if place else sentence[:1].upper() + sentence[1:]
-        line += f'<div style="margin:.25em 0 0 .2em">{place}{escape(text)}.</div>'
+        line += f'<div style="margin:.25em 0 0 .2em">{place}{rich(text)}.</div>'
         if group.hint:
-            line += f'<div style="margin:.15em 0 0 .2em"><em>Hint:</em> {escape(group.hint)}</div>'
-    return f'<li style="margin:0;padding:.5em 0;border-top:1px solid {_LINE}">{line}</li>'
+            line += f'<div style="margin:.15em 0 0 .2em"><em>Hint:</em> {rich(group.hint)}</div>'
+    return f'<li style="margin:0;padding:.5em 0;{border}">{line}</li>'
 
 
 def _folds(verdict: Verdict, show_inputs: bool) -> list[str]:
@@ -139,7 +148,8 @@ def _folds(verdict: Verdict, show_inputs: bool) -> list[str]:
         title = f"The inputs of the case that failed ({failing.name}{', ' if failing.place else ''}{failing.place})"
         listing = f'<ul style="margin:.3em 0 0">{rows}</ul>'
         call = f"{verdict.exercise}(**case({verdict.exercise!r}, {failing.number}))"
-        again = f"To try it yourself: {code('from mechanisms.check import case')}, then {code(call)}"
+        again = f"{escape(verdict.tolerance)} To try the case yourself: "
+        again += f"{code('from mechanisms.check import case')}, then {code(call)}"
         found.append(fold(title, f'{listing}<div style="margin:.3em 0 0">{again}</div>'))
     if verdict.printed:
         text = f'<pre style="{_MONO};white-space:pre-wrap;margin:.3em 0 0;color:inherit;background:none">'
@@ -164,11 +174,11 @@ def prediction_card(title: str, word: str, right: bool | None, chosen: str, expl
         f'{badge(colour, mark, word)}<span style="flex:1 1 12em">{escape(title)}</span></div>'
     ]
     if chosen:
-        parts.append(f'<div style="margin:.5em 0 0"><strong>You chose:</strong> {escape(chosen)}</div>')
+        parts.append(f'<div style="margin:.5em 0 0"><strong>You chose:</strong> {rich(chosen)}</div>')
     if explanation:
-        parts.append(f'<div style="margin:.3em 0 0">{escape(explanation)}</div>')
+        parts.append(f'<div style="margin:.3em 0 0">{rich(explanation)}</div>')
     if rest:
-        rows = "".join(f"<li>{escape(line)}</li>" for line in rest)
+        rows = "".join(f"<li>{rich(line)}</li>" for line in rest)
         listing = f'<ul style="margin:.3em 0 0">{rows}</ul>'
         parts.append(fold("The other choices", listing) if right is not None else listing)
     return frame(f"Prediction: {word}", colour, "".join(parts))

@@ -200,8 +200,9 @@ def _not_plain(value: Any) -> str:
         return "it is a coroutine, because the function is written with 'async def': write it with 'def'"
     if callable(value) and hasattr(value, "__name__"):
         return f"it is the function {value.__name__} itself: call it with parentheses"
-    if isinstance(value, dict | list | str | int | float):
-        return f"it is {_article(name)}: return a plain {next(t.__name__ for t in kind.__mro__[1:] if t is not object)}"
+    base = next((base.__name__ for base in (dict, list, str, int, float) if isinstance(value, base)), None)
+    if base:
+        return f"it is {_article(name)}: return a plain {base}, {base}(...) of it"
     if isinstance(value, complex | numpy.complexfloating):
         return "it is a complex number: return a float"
     return f"it is {_article(name)}, which is not plain data: return a tensor, a number, text, a list or a dict"

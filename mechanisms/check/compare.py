@@ -215,7 +215,8 @@ def _compare_floats(got: float, expected: float, path: str, rtol: float, atol: f
         sentence = f"{place} is infinite, expected {number(expected)}"
         return Difference("nan", path, sentence, f"{place} is infinite")
     note = _relation(one, other, rtol, atol)
-    sentence = f"{place} should be {number(expected)}, not {number(got)}{note}"
+    wanted, found = pair(expected, got)
+    sentence = f"{place} should be {wanted}, not {found}{note}"
     return Difference("value", path, sentence, f"{place} has the wrong value{note}")
 
 
@@ -264,7 +265,8 @@ def _array_difference(
             return Difference("nan", path, sentence, f"{place} has entries that are {word}" if got.ndim else found)
     note = _relation(got, expected, rtol, atol)
     if got.ndim == 0:
-        sentence = f"{place} should be {number(expected[()])}, not {number(got[()])}{note}"
+        wanted, found = pair(expected[()], got[()])
+        sentence = f"{place} should be {wanted}, not {found}{note}"
         return Difference("value", path, sentence, f"{place} has the wrong value{note}")
     if expected.dtype.kind == "b":
         at = _where(wrong)
@@ -275,7 +277,8 @@ def _array_difference(
         error = numpy.where(numpy.isnan(error), numpy.inf, error)
         at = _where(error == error.max())
         size = f"; the largest error is {number(error[at])}" if expected.dtype.kind == "f" else ""
-        sentence = f"{place} is wrong at {_index(at)}: expected {number(expected[at])}, got {number(got[at])}{size}"
+        wanted, found = pair(expected[at], got[at])
+        sentence = f"{place} is wrong at {_index(at)}: expected {wanted}, got {found}{size}"
     return Difference("value", path, f"{sentence}{_share(wrong)}{note}", f"{place} has wrong values{note}")
 
 
@@ -381,13 +384,21 @@ def shape_of(value: torch.Tensor | numpy.ndarray) -> str:
     return str([int(size) for size in value.shape])
 
 
-def number(value: Any) -> str:
-    """A number in four significant digits; whole numbers and bools in full."""
+def number(value: Any, digits: int = 4) -> str:
+    """A number in a few significant digits; whole numbers and bools in full."""
     if isinstance(value, numpy.generic):
         value = value.item()
-    if type(value) is complex:
-        return f"{value:.4g}"
-    return f"{value:.4g}" if type(value) is float else str(value)
+    return f"{value:.{digits}g}" if type(value) in (float, complex) else str(value)
+
+
+def pair(expected: Any, got: Any) -> tuple[str, str]:
+    """Two different numbers with as many digits as it takes to see that they differ."""
+    texts = number(expected), number(got)
+    for digits in (6, 9, 17):
+        if texts[0] != texts[1]:
+            break
+        texts = number(expected, digits), number(got, digits)
+    return texts
 
 
 def describe(value: Any) -> str:

@@ -42,7 +42,7 @@ SEED = 0
 @dataclass(frozen=True)
 class Outcome:
     """What one case gave: ``answer`` (plain data, or {"$raises": ...} or {"$refused": ...}), what the function
-    printed, and notes on what it left behind (each a sentence about "your function")."""
+    printed, and notes on what it left behind (each goes on after the function's name: "left a hook ...")."""
 
     answer: Any
     printed: str = ""
@@ -115,10 +115,10 @@ def _clean_up(name: str) -> list[str]:
     if _hook_count(loaded):  # registered with torch itself, which reset_hooks does not know
         del _models[name]
     if hooks:
-        notes.append("it left a hook on the model, so every later run of the model is changed too")
+        notes.append("left a hook on the model, so every later run of the model is changed too")
     if _weights_changed(loaded, before):
         _models.pop(name, None)
-        notes.append("it changed the model's weights, so every later run of the model is changed too")
+        notes.append("changed the model's weights, so every later run of the model is changed too")
     return notes
 
 
@@ -264,7 +264,7 @@ def _raised(error: BaseException, function: Callable[..., Any]) -> dict:
         last = own[-1].f_code
         line = next(number for frame, number in traceback.walk_tb(error.__traceback__) if frame is own[-1])
         text = linecache.getline(last.co_filename, line).strip()
-        detail["where"] = f"line {line - last.co_firstlineno + 1}" + (f": {_clip(text, 90)}" if text else "")
+        detail["where"] = f"line {line - last.co_firstlineno + 1}" + (f" (`{_clip(text, 90)}`)" if text else "")
         detail["function"] = last.co_name
     return {"$raises": detail}
 
@@ -282,7 +282,7 @@ def _clip(text: str, width: int = MESSAGE_CAP) -> str:
 
 def _changed_inputs(arguments: dict[str, Any], inputs: dict[str, Any]) -> list[str]:
     return [
-        f"it changed its input {name} in place: work on a copy (.clone() or list(...))"
+        f"changed its input {name} in place: work on a copy (.clone() or list(...))"
         for name, before in inputs.items()
         if not _holds_model(before) and compare(arguments[name], before, 0, 0) is not None
     ]
@@ -298,5 +298,5 @@ def _changed_settings() -> list[str]:
     """Settings for the whole program that have a usual value in the course; they are put back in any case."""
     notes = []
     if torch.get_default_dtype() is not torch.float32:
-        notes.append("it changed torch's default dtype; say dtype=... where a tensor is made instead")
+        notes.append("changed torch's default dtype: say dtype=... where a tensor is made instead")
     return notes

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mechanisms.check.card import points, verdict_card
+from mechanisms.check.codec import ModelRef
 from mechanisms.check.compare import compare, describe, short
 
 PASSED, PARTIAL, FAILED, STUB = "passed", "partial", "failed", "stub"
@@ -81,6 +82,7 @@ class Verdict:
     groups: tuple[GroupVerdict, ...]
     mistake: KnownMistake | None = None
     missing: str = ""
+    tolerance: str = ""
     notes: tuple[str, ...] = ()
     printed: str = ""
 
@@ -97,10 +99,10 @@ class Verdict:
     @property
     def stub_sentence(self) -> str:
         """What to do about an exercise that is not written yet."""
-        again = "write it above, run its cell, run this again"
         if self.missing and self.missing != self.exercise:
-            return f"{self.exercise} calls {self.missing}, which still raises NotImplementedError: {again}."
-        return f"{self.exercise} still raises NotImplementedError: {again}."
+            still = f"{self.exercise} calls {self.missing}, which still raises NotImplementedError"
+            return f"{still}: write that one first, run its cell, run this again."
+        return f"{self.exercise} still raises NotImplementedError: write it above, run its cell, run this again."
 
     def brief(self, show_inputs: bool = True) -> str:
         """The verdict in a line or two: points and the most telling sentence."""
@@ -120,13 +122,16 @@ class Verdict:
         lines = [self.headline]
         if self.mistake:
             lines.append(f"  This looks like a known mistake: {self.mistake.sentence}")
+        seen = set()
         for group in self.groups:
             worth = f"{group.name} ({points(group.points)} point{'' if group.points == 1 else 's'})"
             if group.passed:
                 lines.append(f"  passed  {worth}")
                 continue
             place = f", {group.place}" if group.place else ""
-            lines.append(f"  FAILED  {worth}{place}: {group.sentence if show_inputs else group.brief}.")
+            sentence = group.sentence if show_inputs else group.brief
+            lines.append(f"  FAILED  {worth}{place}: {'the same as above' if sentence in seen else sentence}.")
+            seen.add(sentence)
             if group.hint:
                 lines.append(f"          Hint: {group.hint}")
         lines += [f"  Note: {note}." for note in self.notes]
@@ -188,7 +193,15 @@ def judge(exercise: dict[str, Any], answers: list[Any]) -> Verdict:
         groups=groups,
         mistake=recognise(exercise, answers) if status in (PARTIAL, FAILED) else None,
         missing=missing,
+        tolerance=_tolerance(cases),
     )
+
+
+def _tolerance(cases: list[dict]) -> str:
+    """How close a float has to be, in words; all cases of an exercise agree on it."""
+    if not cases:
+        return ""
+    return f"A float may differ by {cases[0]['atol']:g} plus {cases[0]['rtol']:g} times the expected number."
 
 
 def _group(number: int, group: dict, cases: list[dict], faults: list[tuple[str, str] | None]) -> GroupVerdict:
@@ -301,6 +314,8 @@ def _same(answer: Any, output: Any, case: dict) -> bool:
 
 def preview(value: Any) -> str:
     """An input in one line of the card: small values in full, large ones by their shape."""
+    if type(value) is ModelRef:
+        return f"the model {value.name}"
     if hasattr(value, "shape") and value.shape:
         flat = value.reshape(-1).tolist()
         return str(value.tolist()) if len(flat) <= 12 else describe(value)
