@@ -106,9 +106,9 @@ def pip(arguments, expected):
             log.write(line)
             if line.startswith(("Collecting ", "Requirement already satisfied: ")):
                 count += 1
-                name = line.split("(")[0].replace("Requirement already satisfied:", "").split()[-1].split(" in ")[0]
+                name = line.replace("Requirement already satisfied:", "").replace("Collecting", "").split()[0]
                 show(live, count, expected, name, started)
-            elif line.startswith("Installing collected packages"):
+            elif expected > 1 and line.startswith("Installing collected packages"):
                 end = "\n" if live else ""
                 print("{}      unpacking them (the longest part)".format(end), flush=True)
     if process.wait():
