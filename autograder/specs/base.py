@@ -126,10 +126,10 @@ def source_as(function: Callable[..., Any], name: str) -> str:
         tree = ast.parse(source)
     except (OSError, TypeError, SyntaxError):
         raise BuildError(f"The source of {function!r} cannot be read: define it with def in the spec's file.") from None
-    if len(tree.body) != 1 or not isinstance(tree.body[0], ast.FunctionDef):
+    body = tree.body
+    if len(body) != 1 or not isinstance(body[0], ast.FunctionDef) or body[0].name != function.__name__:
         raise BuildError(f"{function.__name__} must be one function written with def: a lambda has no name to give.")
-    old = tree.body[0].name
-    return re.sub(rf"(?<![\w.'\"]){re.escape(old)}(?=\s*\()", name, source)
+    return re.sub(rf"(?<![\w.'\"]){re.escape(function.__name__)}(?=\s*\()", name, source)
 
 
 def transplant(function: Callable[..., Any], name: str, namespace: dict[str, Any]) -> Callable[..., Any]:
