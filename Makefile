@@ -9,7 +9,6 @@ BIN := .venv/bin
 JOBS ?= 2
 TORCH := 2.13.0
 TORCHVISION := 0.28.0
-TIMES := .make/times
 
 # `make course PYTHON=/path/to/python3.12` names the interpreter; without it tools/environment.py looks for one.
 export PYTHON ?=
@@ -25,10 +24,9 @@ export HF_HUB_DISABLE_TELEMETRY ?= 1
 export WANDB_MODE ?= disabled
 export MPLBACKEND ?= Agg
 
-# Output of every step at once, also into a log.
+# Every step's words appear at once, also in a log.
 export PYTHONUNBUFFERED := 1
 
-BOOK := $(BIN)/jupyter-book build . --config _config.yml --toc _toc.yml --path-output book -W -n --keep-going
 PYTEST := $(BIN)/python -m pytest -n $(JOBS)
 
 .PHONY: help setup course exercises sample-class summary book serve test test-fast lint bench lab-lm lock clean
@@ -41,13 +39,13 @@ setup: ## Make .venv and install requirements.lock into it (every other target d
 
 course: ## The main job: exercises, a graded sample class, its summary, the book; prints what to open
 	@started=$$(date +%s); \
-	for step in setup exercises sample-class summary book; do $(MAKE) $$step; done; \
+	for step in setup exercises sample-class book; do $(MAKE) $$step; done; \
 	$(BIN)/python tools/closing.py $$(( $$(date +%s) - started ))
 
 exercises: setup ## Generate the notebooks of exercises/ and the public checks from solutions/
 	@$(BIN)/autograder exercises
 
-sample-class: setup ## Make the sample class and grade it with nbgrader, feedback included
+sample-class: setup ## Make the sample class, grade it with nbgrader, write feedback and summary
 	@$(BIN)/autograder sample-class
 
 summary: setup ## Write the class summary from the grades in the course directory
