@@ -66,7 +66,7 @@ def _expected(exercise: Exercise, reference: Any, inputs: dict[str, Any], number
     refused, raised = outcome(result.answer, "$refused"), outcome(result.answer, "$raises")
     wanted = exercise.groups[number].raises
     if result.notes:
-        raise BuildError(f"{place} must leave nothing behind: {result.notes[0]}.")
+        raise BuildError(f"{place} {result.notes[0]}.")
     if refused:
         raise BuildError(f"{place} gives no plain data: {refused['message']}. Unpack it in a probe.")
     if raised and raised["type"] != wanted:
@@ -99,9 +99,12 @@ def stem(chapter: Chapter, folder: Path) -> Path:
     return Path(folder) / chapter.slug
 
 
-def stale(chapter: Chapter, namespace: dict[str, Any], folder: Path) -> str:
-    """Why the files in ``folder`` do not agree with the spec and the solution, in one sentence; empty if they do."""
-    return _difference(chapter, build(chapter, namespace), folder)
+def stale(chapter: Chapter, namespace: dict[str, Any], folder: Path, tree: dict[str, Any] | None = None) -> str:
+    """Why the files in ``folder`` do not agree with the spec and the solution, in one sentence; empty if they do.
+
+    ``tree`` is what ``build`` gave, if it is at hand; building takes seconds.
+    """
+    return _difference(chapter, tree or build(chapter, namespace), folder)
 
 
 def _difference(chapter: Chapter, tree: dict[str, Any], folder: Path) -> str:
@@ -116,9 +119,9 @@ def _difference(chapter: Chapter, tree: dict[str, Any], folder: Path) -> str:
     return ""
 
 
-def write(chapter: Chapter, namespace: dict[str, Any], folder: Path) -> list[Path]:
+def write(chapter: Chapter, namespace: dict[str, Any], folder: Path, tree: dict[str, Any] | None = None) -> list[Path]:
     """Write the chapter's snapshot and return its two files; files that agree but for rounding stay untouched."""
-    tree = build(chapter, namespace)
+    tree = tree or build(chapter, namespace)
     if _difference(chapter, tree, folder):
         Path(folder).mkdir(parents=True, exist_ok=True)
         codec.write(stem(chapter, folder), tree)

@@ -20,7 +20,7 @@ from typing import Any
 from mechanisms import models
 from mechanisms.check import exercises, run
 from mechanisms.check.card import points, prediction_card
-from mechanisms.check.verdict import FAILED, STUB, Verdict, judge
+from mechanisms.check.verdict import FAILED, STUB, Verdict, arguments, judge
 from mechanisms.errors import CheckFailed, UsageError
 
 _NOTHING = object()
@@ -162,10 +162,11 @@ def case(exercise: str, number: int = 1) -> dict[str, Any]:
     if not isinstance(exercise, str):
         raise UsageError('case takes an exercise\'s name in quotes and a number, as in case("scale_head", 2).')
     with run.quiet():
-        cases = exercises.find(exercise)["cases"]
+        entry = exercises.find(exercise)
+        cases = entry["cases"]
         if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= len(cases):
             raise UsageError(f"{exercise} has the cases 1 to {len(cases)}, not {_clip(repr(number))}.")
-        return run.resolve(cases[number - 1]["inputs"], models.load)
+        return run.resolve(arguments(entry, cases[number - 1]), models.load)
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def verdict_card(verdict: Verdict, show_inputs: bool = True) -> str:
     )
     parts = [head]
     if verdict.status == "stub":
-        parts.append(f'<div style="margin:.6em 0 0">{escape(verdict.stub_sentence)}</div>')
+        parts.append(f'<div style="margin:.6em 0 0">{escape(verdict.stub_sentence(show_inputs))}</div>')
     else:
         parts.append(_bar(verdict.points / verdict.max_points if verdict.max_points else 0, colour))
         if verdict.mistake:

@@ -96,18 +96,18 @@ class Verdict:
         """One line: the exercise and its points."""
         return f"{self.exercise}: {points(self.points)} of {points(self.max_points)} points"
 
-    @property
-    def stub_sentence(self) -> str:
+    def stub_sentence(self, show_inputs: bool = True) -> str:
         """What to do about an exercise that is not written yet."""
         if self.missing and self.missing != self.exercise:
-            still = f"{self.exercise} calls {self.missing}, which still raises NotImplementedError"
+            other = self.missing if show_inputs else "another function"
+            still = f"{self.exercise} calls {other}, which still raises NotImplementedError"
             return f"{still}: write that one first, run its cell, run this again."
         return f"{self.exercise} still raises NotImplementedError: write it above, run its cell, run this again."
 
     def brief(self, show_inputs: bool = True) -> str:
         """The verdict in a line or two: points and the most telling sentence."""
         if self.status == STUB:
-            return self.stub_sentence
+            return self.stub_sentence(show_inputs)
         if self.mistake:
             return f"{self.headline}. {self.mistake.sentence}"
         failing = next((group for group in self.groups if not group.passed), None)
@@ -118,7 +118,7 @@ class Verdict:
     def to_text(self, show_inputs: bool = True) -> str:
         """The verdict as lines of text for a terminal, in reading order."""
         if self.status == STUB:
-            return self.stub_sentence
+            return self.stub_sentence(show_inputs)
         lines = [self.headline]
         if self.mistake:
             lines.append(f"  This looks like a known mistake: {self.mistake.sentence}")
@@ -177,7 +177,7 @@ def judge(exercise: dict[str, Any], answers: list[Any]) -> Verdict:
     lost = {"$refused": {"type": "nothing", "message": "no answer came back"}}
     answers = [*answers[: len(cases)], *[lost] * (len(cases) - len(answers))]
     faults = [_fault(answer, case) for answer, case in zip(answers, cases, strict=True)]
-    groups = tuple(_group(number, group, cases, faults) for number, group in enumerate(exercise["groups"]))
+    groups = tuple(_group(number, group, exercise, faults) for number, group in enumerate(exercise["groups"]))
     earned = round(sum(group.earned for group in groups), 6)
     total = round(sum(group.points for group in groups), 6)
     missing = _not_written(answers, exercise["function"])
@@ -204,16 +204,23 @@ def _tolerance(cases: list[dict]) -> str:
     return f"A float may differ by {cases[0]['atol']:g} plus {cases[0]['rtol']:g} times the expected number."
 
 
-def _group(number: int, group: dict, cases: list[dict], faults: list[tuple[str, str] | None]) -> GroupVerdict:
+def _group(number: int, group: dict, exercise: dict, faults: list[tuple[str, str] | None]) -> GroupVerdict:
+    cases = exercise["cases"]
     own = [index for index, case in enumerate(cases) if case["group"] == number]
     failing = next((index for index in own if faults[index]), None)
     common = {"name": group["name"], "points": group["points"], "cases": len(own), "hint": group.get("hint", "")}
     if failing is None:
         return GroupVerdict(passed=bool(own), **common)
     sentence, brief = faults[failing]
-    inputs = tuple((name, preview(value)) for name, value in cases[failing]["inputs"].items())
+    inputs = tuple((name, preview(value)) for name, value in arguments(exercise, cases[failing]).items())
     where = {"failing": own.index(failing) + 1, "number": failing + 1}
     return GroupVerdict(passed=False, sentence=sentence, brief=brief, inputs=inputs, **where, **common)
+
+
+def arguments(exercise: dict[str, Any], case: dict[str, Any]) -> dict[str, Any]:
+    """The inputs of a case that are arguments of the function; a probe may take others for itself."""
+    inputs = case["inputs"]
+    return {name: inputs[name] for name in exercise.get("parameters", inputs) if name in inputs}
 
 
 def _fault(answer: Any, case: dict) -> tuple[str, str] | None:

@@ -105,6 +105,13 @@ def test_case_gives_the_inputs_that_fail():
     assert isinstance(case("double_output")["model"], tiny.TinyModel)
 
 
+def test_case_leaves_out_what_only_the_probe_takes(monkeypatch):
+    entry = api.exercises.find("scale_rows")
+    entry["cases"][0]["inputs"]["only_for_the_probe"] = True
+    monkeypatch.setattr(api.exercises, "find", lambda name: entry)
+    assert set(case("scale_rows", 1)) == {"values", "alpha"}
+
+
 class Callable:
     def __call__(self, values, alpha):
         return values

@@ -203,6 +203,7 @@ def test_the_link_to_the_book_needs_the_books_address(monkeypatch):
         raised("SECRETINPUT", "SECRETINPUT", "SECRETINPUT", "SECRETINPUT"),
         {"$refused": {"type": "SECRETINPUT", "message": "SECRETINPUT"}},
         raised("NotImplementedError", "SECRETINPUT", "line 3", "f"),
+        raised("NotImplementedError", "", "line 3", "SECRETINPUT"),
     ],
 )
 def test_without_inputs_nothing_hidden_is_told(answer):
@@ -213,7 +214,15 @@ def test_without_inputs_nothing_hidden_is_told(answer):
     outputs = verdict.to_text(False), verdict.to_html(False), json.dumps(verdict.to_json(False)), verdict.brief(False)
     for output in outputs:
         assert "SECRET" not in output and "f" in output
-    assert "SECRET" in verdict.to_html()
+    assert "SECRET" in verdict.to_html()  # or the test above proves nothing
+
+
+def test_only_arguments_of_the_function_are_shown():
+    entry = exercise([1, 2, 3]) | {"parameters": ["x"]}
+    for case in entry["cases"]:
+        case["inputs"] = {"x": 12345, "for_the_probe": 67890}
+    card = judge(entry, [0, 0, 0]).to_html()
+    assert "12345" in card and "67890" not in card
 
 
 def test_the_json_adds_up():
