@@ -34,7 +34,7 @@ PYTEST := $(BIN)/python -m pytest -n $(JOBS)
 help: ## List the targets, one line each
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## Make .venv and install requirements.lock into it (every other target does this by itself)
+setup: ## Make .venv and install into it (every other target does this by itself)
 	@$(if $(PYTHON),"$(PYTHON)",python3) tools/environment.py
 
 course: ## The main job: exercises, a graded sample class, its summary, the book; prints what to open
@@ -52,7 +52,7 @@ summary: setup ## Write the class summary from the grades in the course director
 	@$(BIN)/autograder summary
 
 book: setup ## Build the book into book/_build/html; any warning is an error
-	@$(BIN)/python tools/book.py
+	@$(BIN)/python tools/build_book.py
 
 serve: setup ## Serve book, feedback and summary on 127.0.0.1
 	@$(BIN)/autograder serve

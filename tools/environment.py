@@ -98,10 +98,10 @@ def pip(arguments, expected):
     live = sys.stdout.isatty()
     command = [str(inside("python")), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
     started, count = time.monotonic(), 0
-    with LOG.open("a", encoding="utf-8") as log:
-        process = subprocess.Popen(
-            command + arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-        )
+    process = subprocess.Popen(
+        command + arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    )
+    with LOG.open("a", encoding="utf-8") as log, process.stdout:
         for line in process.stdout:
             log.write(line)
             if line.startswith(("Collecting ", "Requirement already satisfied: ")):

@@ -27,7 +27,7 @@ LOG = ROOT / ".make" / "book.log"
 STAMP = BUILT / "built.json"
 # What the pages' cells run, and what else a page is made of.
 PACKAGE = ("mechanisms",)
-PAGES = ("book", "_config.yml", "_toc.yml", "tests/SKIPS.md", "requirements.lock", "tools/book.py")
+PAGES = ("book", "_config.yml", "_toc.yml", "tests/SKIPS.md", "requirements.lock", "tools/build_book.py")
 
 
 class BookError(Exception):

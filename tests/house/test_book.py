@@ -1,0 +1,119 @@
+"""The book builds without a warning, whole, and reads without a network."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+
+import build_book
+import pytest
+import yaml
+from tracked import ROOT
+
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+# A tag that makes the browser fetch something from another host.
+FETCHED = re.compile(
+    r'<(?:script|img|iframe|source|link(?![^>]*rel="canonical"))[^>]*\s(?:src|href)="(?:https?:)?//[^"]*"'
+)
+
+
+@pytest.fixture
+def tiny_book(tmp_path):
+    """A book of two pages, sources and built pages, in a folder of its own."""
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: a\nchapters:\n  - file: b\n")
+    (tmp_path / "html").mkdir()
+    for page, title in (("a", "It's `first`"), ("b", "The second")):
+        (tmp_path / f"{page}.md").write_text(f"# {title}\n\nText.\n")
+    (tmp_path / "html" / "a.html").write_text("<h1>It’s <code>first</code><a href='#'>#</a></h1>")
+    (tmp_path / "html" / "b.html").write_text("<h1>The second</h1>")
+    return tmp_path
+
+
+def test_a_whole_book_has_no_fault(tiny_book):
+    assert build_book.faults(tiny_book, tiny_book / "html") == []
+
+
+def test_a_missing_page_is_a_fault(tiny_book):
+    (tiny_book / "html" / "b.html").unlink()
+    assert build_book.faults(tiny_book, tiny_book / "html") == ["b.html was not built"]
+
+
+def test_a_page_with_another_title_is_a_fault(tiny_book):
+    (tiny_book / "html" / "b.html").write_text("<h1>Index of nothing</h1>")
+    assert build_book.faults(tiny_book, tiny_book / "html") == ["b.html does not have the title 'The second'"]
+
+
+def test_a_page_without_a_title_is_named(tiny_book):
+    (tiny_book / "b.md").write_text("Text.\n")
+    with pytest.raises(build_book.BookError, match=r"b\.md has no title"):
+        build_book.faults(tiny_book, tiny_book / "html")
+
+
+def test_the_fingerprint_sees_a_changed_page_and_not_a_built_one(tiny_book):
+    before = build_book.fingerprint((".",), tiny_book)
+    (tiny_book / "_build").mkdir()
+    (tiny_book / "_build" / "x.html").write_text("built")
+    assert build_book.fingerprint((".",), tiny_book) == before
+    (tiny_book / "a.md").write_text("# Another\n")
+    assert build_book.fingerprint((".",), tiny_book) != before
+
+
+def test_every_page_of_the_contents_has_a_source():
+    assert [page for page in build_book.pages_of(TOC) if not (ROOT / f"{page}.md").is_file()] == []
+
+
+def test_every_page_is_in_the_contents():
+    sources = {path.relative_to(ROOT).with_suffix("").as_posix() for path in (ROOT / "book").rglob("*.md")}
+    built = {source for source in sources if "_build" in source}
+    assert sources - built == set(build_book.pages_of(TOC))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The real book, built from nothing in a folder of its own."""
+    copy = tmp_path_factory.mktemp("repository")
+    for name in ("book", "tools"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("_build", "__pycache__"))
+    (copy / "tests").mkdir()
+    for name in ("_config.yml", "_toc.yml", "requirements.lock", "tests/SKIPS.md"):
+        shutil.copyfile(ROOT / name, copy / name)
+    command = [sys.executable, "tools/build_book.py"]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"Built \d+ pages without a warning", done.stdout)
+    again = subprocess.run(command, cwd=copy, capture_output=True, text=True)
+    assert again.stdout.strip() == "The book is up to date."
+    return copy / "book" / "_build" / "html"
+
+
+@pytest.mark.slow
+def test_the_real_book_is_whole(built):
+    assert build_book.faults(ROOT, built) == []
+    pages = {path.relative_to(built).with_suffix("").as_posix() for path in built.rglob("*.html")}
+    assert set(build_book.pages_of(TOC)) <= pages
+    assert (built / "index.html").is_file()
+
+
+@pytest.mark.slow
+def test_no_page_fetches_anything_from_elsewhere(built):
+    found = {}
+    for path in built.rglob("*.html"):
+        if hits := FETCHED.findall(path.read_text("utf-8")):
+            found[path.relative_to(built).as_posix()] = hits[:3]
+    assert not found
+
+
+@pytest.mark.slow
+def test_formulas_are_set_by_the_copy_beside_the_pages(built):
+    assert (built / "_static" / "mathjax" / "tex-chtml.js").is_file()
+    assert any((built / "_static" / "mathjax" / "output" / "chtml" / "fonts" / "woff-v2").glob("*.woff"))
+
+
+@pytest.mark.slow
+def test_the_status_page_shows_the_card_and_the_versions(built):
+    page = (built / "book" / "status.html").read_text("utf-8")
+    assert "lab-lm" in page
+    assert "mechanisms-course" in page
+    assert "recall" in page
