@@ -37,7 +37,7 @@ help: ## List the targets, one line each
 setup: ## Make .venv and install into it (every other target does this by itself)
 	@$(if $(PYTHON),"$(PYTHON)",python3) tools/environment.py
 
-course: ## The main job: exercises, a graded sample class, its summary, the book; prints what to open
+course: ## The main job: exercises, a graded sample class, the book; prints what to open
 	@started=$$(date +%s); \
 	for step in setup exercises sample-class book; do $(MAKE) $$step; done; \
 	$(BIN)/python tools/closing.py $$(( $$(date +%s) - started ))
