@@ -12,6 +12,8 @@ import pytest
 import yaml
 from tracked import ROOT
 
+from autograder.specs import chapters
+
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
 # A tag that makes the browser fetch something from another host.
 FETCHED = re.compile(
@@ -68,6 +70,12 @@ def test_every_page_is_in_the_contents():
     sources = {path.relative_to(ROOT).with_suffix("").as_posix() for path in (ROOT / "book").rglob("*.md")}
     built = {source for source in sources if "_build" in source}
     assert sources - built == set(build_book.pages_of(TOC))
+
+
+def test_every_graded_chapter_names_its_page():
+    pages = build_book.pages_of(TOC)
+    for chapter in chapters().values():
+        assert chapter.page.partition("#")[0].removesuffix(".html") in pages, f"{chapter.slug}: {chapter.page}"
 
 
 @pytest.fixture(scope="module")
