@@ -14,7 +14,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -34,6 +33,8 @@ EXIT_CODES = (
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Build, grade and show the course.", epilog=EXIT_CODES
 )
+# The parent of every complaint about options; where it lives depends on typer's version.
+_WrongWords = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 out = Console(highlight=False, soft_wrap=True)
 Slugs = Annotated[list[str] | None, typer.Argument(help="Chapters by slug or number; all of them when none is named.")]
 
@@ -46,10 +47,10 @@ def main() -> None:
     except CourseError as error:
         errors.print(escape(str(error)), style="red")
         code = IMPOSSIBLE
-    except click.ClickException as error:
+    except _WrongWords as error:
         error.show()
         code = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         errors.print("Interrupted; what was finished is kept.")
         code = INTERRUPTED
     except OSError as error:

@@ -39,6 +39,7 @@ class Row:
     scores: dict[str, float] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
     mistakes: dict[str, str] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
     manual: dict[str, float | None] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     needs_person: list[str] = field(default_factory=list)
@@ -94,6 +95,8 @@ def _row(
         row.states[name] = exercise.state
         if exercise.mistake:
             row.mistakes[name] = exercise.sentence
+        elif exercise.state in ("failed", "partial"):
+            row.faults[name] = exercise.sentence.removeprefix(f"{name}: ")
     for name in questions:
         score, waiting = marks.get(name, (None, True))
         row.manual[name] = None if waiting else score
@@ -281,9 +284,12 @@ def _row_html(row: Row, chapter: ChapterSummary, names: list[str], questions: li
     cells = "".join(_score_html(row, name, chapter.max_scores[name]) for name in names)
     cells += "".join(_manual_html(row.manual.get(name)) for name in questions)
     said = [f"<p><code>{_e(name)}</code>: {_e(sentence)}</p>" for name, sentence in row.mistakes.items()]
+    said += [f"<p class='note'><code>{_e(name)}</code>: {_e(sentence)}</p>" for name, sentence in row.faults.items()]
     said += [f"<p class='look'>{_e(sentence)}</p>" for sentence in row.needs_person]
     said += [f"<p class='note'>{_e(sentence)}</p>" for sentence in row.notices]
-    total = f"<td><strong>{row.points:g}</strong><br><small>of {row.max_points:g}</small></td>"
+    unmarked = sum(chapter.questions[name] for name in questions if row.manual.get(name) is None)
+    rest = f", {unmarked:g} to mark" if unmarked else ""
+    total = f"<td><strong>{row.points:g}</strong><br><small>of {row.max_points:g}{rest}</small></td>"
     return f"<tr><th scope='row'>{link}</th>{total}{cells}<td class='said'>{''.join(said)}</td></tr>"
 
 

@@ -97,6 +97,7 @@ class HiddenCaseExecute(Execute):
             elif role_of(cell) not in SKIPPED and index not in run.fatal_cells:
                 run.current = index
                 self.execute_cell(cell, index, store_history=True)
+                run.note_error(cell)
             elif index in run.fatal_cells:
                 cell.outputs = [_death_notice()]
         for index, cell in enumerate(nb.cells):
@@ -109,8 +110,12 @@ class HiddenCaseExecute(Execute):
         inputs, outputs = folder / f"{name}-in", folder / f"{name}-out"
         run.hidden[name].write_inputs(inputs)
         cell = self._quietly(_ASK.format(name=name, inputs=str(inputs), outputs=str(outputs)), index)
-        problem = next((out for out in cell.outputs if out.output_type == "error"), None)
-        run.verdicts[name] = run.hidden[name].judge(outputs, problem, self.answer_timeout)
+        # After a timeout two errors stand there: the interrupt, then nbclient's own word for it.
+        problems = [out.ename for out in cell.outputs if out.output_type == "error"]
+        problem = problems[-1] if problems else ""
+        run.verdicts[name] = run.hidden[name].judge(
+            outputs, problem, self.answer_timeout, run.cell_errors.get(name, "")
+        )
 
     def _quietly(self, source: str, index: int) -> NotebookNode:
         """Run our own line in the student's kernel and leave no trace of it in the notebook."""
@@ -166,10 +171,17 @@ class _Run:
         self.hidden = hidden
         self.lost = lost
         self.verdicts: dict[str, Any] = {}
+        self.cell_errors: dict[str, str] = {}
         self.fatal_cells: set[int] = set()
         self.deaths: dict[str, str] = {}
         self.incidents: list[str] = []
         self.current: int | str = -1
+
+    def note_error(self, cell: NotebookNode) -> None:
+        """Remember which error the cell of an exercise ended with, to say so when its function is not there."""
+        errors = [output.ename for output in cell.outputs if output.output_type == "error"]
+        if role_of(cell) == "solution" and errors:
+            self.cell_errors[exercise_of(cell)] = errors[-1]
 
     def blame(self) -> None:
         """The kernel died: note what was running, so that the next round leaves it out."""

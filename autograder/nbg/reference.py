@@ -17,7 +17,7 @@ from autograder.course import course_secret
 from autograder.nbg.results import ExerciseResult
 from autograder.specs.cases import hidden_seed
 from mechanisms.check import remote
-from mechanisms.check.verdict import PASSED, STUB, Verdict, judge
+from mechanisms.check.verdict import PASSED, STUB, Verdict, judge, outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,14 +57,20 @@ class HiddenExercise:
         """Write the inputs, and nothing that is expected, for the student's kernel."""
         remote.write_questions(stem, self.entry)
 
-    def judge(self, stem: Path, problem: Any, seconds: int) -> Verdict:
-        """The verdict on the answers at `stem`; `problem` is the error output of the asking cell, if any."""
+    def judge(self, stem: Path, problem: str, seconds: int, cell_error: str = "") -> Verdict:
+        """The verdict on the answers at `stem`.
+
+        `problem` is the name of the error that the asking cell ended with, `cell_error` of that of the
+        exercise's own cell; both empty when there was none.
+        """
         answers = remote.read_answers(stem, len(self.entry["cases"]))
-        if problem is not None and problem.ename == "CellTimeoutError":
+        if problem == "CellTimeoutError":
             return self.ended(f"Your function did not come to an end within {seconds} seconds.")
-        if problem is not None:
-            return self.ended(f"Your function could not be called: the notebook raised {problem.ename} around it.")
+        if problem:
+            return self.ended("Your function could not be called: the notebook raised an error around it.")
         verdict = judge(self.entry, answers)
+        if cell_error and verdict.points == 0 and all(_no_function(answer) for answer in answers):
+            return self.ended(f"The cell of {self.exercise.name} ended with {cell_error}, so there is no function.")
         if verdict.status in (PASSED, STUB):
             return verdict
         self.entry = self._entry(mistakes=True)
@@ -92,6 +98,11 @@ class HiddenExercise:
             sentence=verdict.mistake.sentence if verdict.mistake else verdict.brief(show_inputs=False),
             state="blank" if verdict.status == STUB else verdict.status,
         )
+
+
+def _no_function(answer: Any) -> bool:
+    raised = outcome(answer, "$raises")
+    return bool(raised) and raised["message"].startswith("there is no function called")
 
 
 _references: dict[tuple[Path, Path, int], ChapterReference] = {}
