@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mechanisms.check.card import rich
 from mechanisms.check.verdict import judge, preview, recognise
 
 
@@ -180,6 +181,11 @@ def test_the_card_can_be_read_without_colour():
     for words in ("Partly right", "passed", "failed", "2 of 2.5 points", "This looks like a known mistake. You did m."):
         assert words in text
     assert "<style" not in verdict.to_html() and "color:#000" not in verdict.to_html()
+
+
+def test_backticks_become_code_only_in_pairs():
+    assert rich("use `x < 1` here").count("<code") == 1 and "x &lt; 1" in rich("use `x < 1` here")
+    assert rich("a ` alone") == "a ` alone"
 
 
 def test_the_link_to_the_book_needs_the_books_address(monkeypatch):
