@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from autograder.project import Project
     from autograder.specs.base import Chapter
 
-SKIPPED = ("demo", "paper", "copy", "check")
+SKIPPED = ("demo", "paper", "predict", "copy", "check")
 MAX_RESTARTS = 3
 OUTPUT_LIMIT = 100_000
 # In the student's kernel: keep the function under a private name until the notebook is through.
