@@ -88,4 +88,5 @@ def test_the_nbgrader_command_works_with_the_shipped_configuration(toy, chapter,
         done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr[-2000:]
     page = (tmp_path / "feedback" / "ada" / "90_toy" / "toy.html").read_text("utf-8")
+    assert "feedback for ada" in page
     assert "5 of 5 points" in page and "8 of 8 points" in page
