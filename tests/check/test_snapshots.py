@@ -109,6 +109,9 @@ def test_draws_depend_on_the_seed_and_on_nothing_else():
     alone = dataclasses.replace(SCALE, groups=SCALE.groups[1:])
     assert compare(cases.draw_cases(alone, "a"), first[2:], 0, 0) is None
     assert len(cases.layout(SCALE)) == len(first)
+    twice = dataclasses.replace(SCALE, groups=(SCALE.groups[0], dataclasses.replace(SCALE.groups[0], name="again")))
+    one, _, other, _ = cases.draw_cases(twice, "a")
+    assert compare(one, other, 0, 0), "two groups with the same draw must not get the same cases"
 
 
 def test_hidden_seeds_differ_by_secret_assignment_and_student():
