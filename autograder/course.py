@@ -2,16 +2,19 @@
 
 - creates source/, release/, submitted/, autograded/, feedback/, results/ where they are missing;
 - keeps the course secret, from which every hidden case is drawn, in a file only its owner can read;
-- releases a chapter into it with nbgrader (source notebook, release notebook, gradebook entry).
+- releases a chapter into it with nbgrader (source notebook, release notebook, gradebook entry);
+- knows which students are made up, and starts their chapter afresh when its list of exercises changed.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
+import shutil
 from typing import TYPE_CHECKING
 
-from autograder.build.release import release_assignment
+from autograder.build.release import ExercisesChanged, release_assignment
 from autograder.build.source import build_notebook, write_notebook
 from mechanisms.errors import UsageError
 from mechanisms.files import atomic_write
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from autograder.specs.base import Chapter
 
 FOLDERS = ("source", "release", "submitted", "autograded", "feedback", "results")
+SAMPLE_RECORD = "sample_class.json"
 
 
 def prepare_course(project: Project) -> None:
@@ -68,8 +72,40 @@ def release_chapter(project: Project, chapter: Chapter) -> bool:
     source.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(source, text)
     try:
-        release_assignment(project.course, chapter.slug)
+        try:
+            release_assignment(project.course, chapter.slug)
+        except ExercisesChanged:
+            if not only_made_up(project, chapter.slug):
+                raise
+            forget_submissions(project, chapter.slug)
+            release_assignment(project.course, chapter.slug)
     except BaseException:
         source.unlink(missing_ok=True)
         raise
     return True
+
+
+def made_up_students(project: Project) -> dict[str, list[str]]:
+    """The sample students that we wrote into this course directory, by chapter."""
+    try:
+        return dict(json.loads((project.course / SAMPLE_RECORD).read_text("utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def only_made_up(project: Project, slug: str) -> bool:
+    """Whether nobody but sample students handed in this chapter."""
+    there = {path.parent.name for path in (project.course / "submitted").glob(f"*/{slug}")}
+    return there <= set(made_up_students(project).get(slug, []))
+
+
+def forget_submissions(project: Project, slug: str) -> None:
+    """Remove a chapter's grades and what was made from its submissions; the submitted files stay."""
+    from nbgrader.api import Gradebook
+
+    for step in ("autograded", "feedback"):
+        for folder in (project.course / step).glob(f"*/{slug}"):
+            shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(project.course / "results" / slug, ignore_errors=True)
+    with Gradebook(f"sqlite:///{project.course / 'gradebook.db'}") as gradebook:
+        gradebook.remove_assignment(slug)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 
 from autograder.build.source import marker_id, read_source, write_notebook
+from autograder.course import SAMPLE_RECORD, made_up_students
 from autograder.nbg.identity import exercise_of, role_of
 from autograder.specs.base import source_as
 from mechanisms.files import atomic_write
@@ -102,25 +103,17 @@ def _without_metadata(notebook: nbformat.NotebookNode) -> str:
 def write_sample_class(project: Project, chapter: Chapter) -> list[str]:
     """Hand in for every sample student; returns their names. Unchanged files stay untouched."""
     students = sample_submissions(project, chapter)
-    record = project.course / "sample_class.json"
-    made = _recorded(record)
+    made = made_up_students(project)
     for gone in set(made.get(chapter.slug, [])) - set(students):
         _remove(project, chapter, gone)
     made[chapter.slug] = list(students)
-    atomic_write(record, json.dumps(made, indent=1) + "\n")
+    atomic_write(project.course / SAMPLE_RECORD, json.dumps(made, indent=1) + "\n")
     for student, text in students.items():
         path = project.submission(chapter, student)
         if not path.exists() or path.read_text("utf-8") != text:
             path.parent.mkdir(parents=True, exist_ok=True)
             atomic_write(path, text)
     return list(students)
-
-
-def _recorded(record: Any) -> dict[str, list[str]]:
-    try:
-        return dict(json.loads(record.read_text("utf-8")))
-    except (OSError, ValueError):
-        return {}
 
 
 def _remove(project: Project, chapter: Chapter, student: str) -> None:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+class ExercisesChanged(BuildError):
+    """The gradebook holds submissions for another list of exercises, so nbgrader refuses to release the new one."""
+
+
 def nbgrader_api(course: Path) -> Any:
     """nbgrader's Python interface for one course directory, configured by nbgrader_config.py."""
     from nbgrader.apps import NbGraderAPI
@@ -56,16 +60,13 @@ def release_assignment(course: Path, slug: str) -> None:
     """`nbgrader generate_assignment <slug>` in a course directory. Raises BuildError with nbgrader's reason."""
     with course_variable(course):
         outcome = nbgrader_api(course).generate_assignment(slug, force=True)
-    if not outcome["success"]:
-        raise BuildError(f"nbgrader could not release {slug}: {_reason(outcome)}")
-
-
-def _reason(outcome: dict[str, Any]) -> str:
+    if outcome["success"]:
+        return
     text = f"{outcome.get('log') or ''}\n{outcome.get('error') or ''}"
     if "submissions associated" in text:
-        return (
-            "the gradebook already holds submissions for an older list of exercises; keep that course directory "
-            "as it is and start a new one (set MECHANISMS_COURSE to an empty folder)."
+        raise ExercisesChanged(
+            f"The gradebook in {course} holds submissions for an older list of exercises of {slug}; keep that course "
+            "directory as it is and start a new one (set MECHANISMS_COURSE to an empty folder)."
         )
-    lines = [line.strip() for line in text.splitlines() if "Error" in line and not line.startswith("  ")]
-    return lines[-1] if lines else "see its log."
+    reasons = [line.strip() for line in text.splitlines() if "Error" in line and not line.startswith("  ")]
+    raise BuildError(f"nbgrader could not release {slug}: {reasons[-1] if reasons else 'see its log.'}")

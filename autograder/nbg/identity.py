@@ -162,7 +162,6 @@ def _write_metadata(notebook: NotebookNode, release: NotebookNode, owners: dict,
 
 def _restore(result: Matched, release: NotebookNode, graded: dict, chosen: dict[tuple[str, str], int]) -> None:
     cells = result.notebook.cells
-    missing_checks = 0
     for (role, name), original in graded.items():
         if (role, name) in chosen:
             continue
@@ -173,9 +172,8 @@ def _restore(result: Matched, release: NotebookNode, graded: dict, chosen: dict[
         else:
             places = [n for n, cell in enumerate(cells) if exercise_of(cell) == name and role_of(cell) == "solution"]
             cells.insert(places[-1] + 1 if places else len(cells), copy.deepcopy(original))
-            missing_checks += 1
             result.notices.append(f"The check cell of {name} was missing and was put back.")
-    for cell in release.cells:
+    for cell in reversed(release.cells):
         if role_of(cell) == "setup" and not any(role_of(mine) == "setup" and mine.id == cell.id for mine in cells):
             cells.insert(0, new_code_cell(cell.source, metadata=copy.deepcopy(cell.metadata), id=cell.id))
             result.notices.append("The setup cell was missing or rewritten, so the original one was run first.")
