@@ -13,6 +13,9 @@ TORCHVISION := 0.28.0
 # `make course PYTHON=/path/to/python3.12` names the interpreter; without it tools/environment.py looks for one.
 export PYTHON ?=
 
+# nbgrader starts programs by their bare names (alembic, jupyter): they are those of .venv.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
 # Small models on few cores: one thread per process is faster than many that wait for each other.
 export OMP_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1

@@ -48,8 +48,10 @@ def version_of(python):
 def find_python(candidates=CANDIDATES):
     """The first supported interpreter among `candidates`. Raises SetupError when there is none."""
     found = []
+    own = str(inside("python").parent)
+    elsewhere = os.pathsep.join(part for part in os.environ.get("PATH", "").split(os.pathsep) if part != own)
     for name in candidates:
-        path = shutil.which(name)
+        path = shutil.which(name, path=elsewhere)
         version = version_of(path) if path else None
         if version and supported(version):
             return path

@@ -16,10 +16,7 @@ def interpreters(tmp_path, monkeypatch):
             program.write_text(f"#!/bin/sh\necho {version}\n")
             program.chmod(0o755)
 
-    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
-    monkeypatch.setattr(
-        environment.shutil, "which", lambda name: str(found) if (found := tmp_path / name).exists() else None
-    )
+    monkeypatch.setenv("PATH", str(tmp_path))
     return make
 
 
@@ -48,6 +45,13 @@ def test_one_sentence_tells_what_was_found_and_what_to_do(interpreters):
     with pytest.raises(environment.SetupError, match=r"3\.11, 3\.12 or 3\.13 \(python3 is 3\.9\).*PYTHON=") as problem:
         environment.find_python()
     assert "\n" not in str(problem.value)
+
+
+def test_the_environment_is_not_made_from_itself(interpreters, tmp_path, monkeypatch):
+    interpreters(python3="3 12")
+    monkeypatch.setattr(environment, "inside", lambda name: tmp_path / name)
+    with pytest.raises(environment.SetupError, match="no Python was found"):
+        environment.find_python()
 
 
 def test_no_python_at_all(interpreters):
