@@ -13,8 +13,8 @@
 # Pavlick (*Characterizing Mechanisms for Factual Recall in Language Models*, EMNLP 2023) ask what decides this contest,
 # and find a single attention head whose volume knob decides most of it.
 #
-# You repeat their study here on `lab-lm`, a small transformer that really learned 184 capitals, and at the end, if you
-# have a GPU and internet, on the paper's own model. By the end you can
+# You repeat their study here on `lab-lm`, a small transformer that really learned the capitals of 183 countries, and at
+# the end, if you have a GPU and internet, on the paper's own model. By the end you can
 #
 # - build a controlled data set in which two mechanisms compete, and measure who wins without fooling yourself;
 # - take a logit apart into the contributions of heads, MLPs and biases, exactly;
@@ -52,6 +52,12 @@ world = countries()  # most frequent first
 facts = {country.name: country.capital for country in world}
 first_token = {capital: model.to_single_token(capital) for capital in facts.values()}
 n_layers, n_heads = model.cfg.n_layers, model.cfg.n_heads
+
+
+def output_bias(model, layer):
+    """The output bias b_O of a layer's attention, [d_model]; zeros where the architecture has none, as in lab-lm."""
+    bias = model.blocks[layer].attn.b_O
+    return model.W_U.new_zeros(model.cfg.d_model) if bias is None else bias
 
 
 def by_chunks(function, tokens, *others, size=256):
@@ -284,7 +290,7 @@ plots.plot_outcomes(
 # | run and remember | `logits, cache = model.run_with_cache(tokens)` | |
 # | head outputs before $W_O$ | `cache[f"blocks.{l}.attn.hook_z"]` | batch, position, head, d_head |
 # | output matrix of a layer | `model.W_O[l]` | head, d_head, d_model |
-# | output bias of a layer's attention | `model.blocks[l].attn.b_O` | d_model |
+# | output bias of a layer's attention | `output_bias(model, l)`, from the setup cell | d_model |
 # | output of an MLP, its bias included | `cache[f"blocks.{l}.hook_mlp_out"]` | batch, position, d_model |
 # | what enters the first layer, $x_0$ | `cache["blocks.0.hook_resid_pre"]` | batch, position, d_model |
 # | σ of the final LayerNorm | `cache["ln_final.hook_scale"]` | batch, position, 1 |
@@ -293,7 +299,9 @@ plots.plot_outcomes(
 # {card logit_difference_parts}
 #
 # Note the sign: **in-context minus memorised**. And note what comes for free: a decomposition that adds up can be
-# tested.
+# tested. The architecture of `lab-lm` has no biases, GPT-2 and Pythia have them everywhere. So `check` runs your
+# function on `lab-lm` and, for the biases, on a small GPT-2 with random weights: it knows nothing, and its logits add
+# up all the same.
 
 
 # %% role="solution" exercise="logit_difference_parts"
@@ -319,7 +327,7 @@ def logit_difference_parts(
         z = cache[f"blocks.{layer}.attn.hook_z"][:, -1]  # [batch, head, d_head]
         heads.append(torch.einsum("bhk,hkd,bd->bh", z, model.W_O[layer], direction))
         mlps.append((cache[f"blocks.{layer}.hook_mlp_out"][:, -1] * direction).sum(-1))
-        bias = bias + direction @ model.blocks[layer].attn.b_O
+        bias = bias + direction @ output_bias(model, layer)
     embed = (cache["blocks.0.hook_resid_pre"][:, -1] * direction).sum(-1)
     return {"heads": torch.stack(heads, 1), "mlps": torch.stack(mlps, 1), "embed": embed, "bias": bias}
     ### END SOLUTION
@@ -754,7 +762,7 @@ plots.plot_frequency(city_frequency, city_share, city_effect, "log frequency of 
 # you whether a well-known fact resists the context better. Only recalled countries are in the plot, so "the model does
 # not know it" is not the explanation.
 #
-# The two figures need not agree, and a model with 184 countries and Zipf frequencies is not the Pile: there, a frequent
+# The two figures need not agree, and a model with 183 countries and Zipf frequencies is not the Pile: there, a frequent
 # country is also written about in more ways.
 #
 # </details>

@@ -60,14 +60,14 @@ FACTUAL_RECALL = (
     Claim(
         "country_frequency",
         "The share of in-context answers goes with the frequency of the country",
-        "“highly affect” (abstract; Pythia and GPT-2)",
+        "affects it strongly (abstract; Pythia and GPT-2; curves, no single number)",
         _trend("frequency_trend_recalled"),
     ),
     Claim(
         "city_frequency",
         "… and with the frequency of the city in the context",
-        "“highly affect” (abstract; Pythia and GPT-2)",
-        lambda report: "not measured in the card",
+        "affects it strongly (abstract; Pythia and GPT-2; curves, no single number)",
+        _trend("city_frequency_trend"),
     ),
 )
 

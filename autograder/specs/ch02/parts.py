@@ -1,6 +1,7 @@
 """Exercise 2.3, ``logit_difference_parts``: direct logit attribution that adds up.
 
-- conflict prompts about random countries, on lab-lm; heads, MLPs and embedding, and biases earn points apart.
+- conflict prompts about random countries, on lab-lm; heads, and MLPs with embedding, earn points apart;
+- biases on random-gpt2: lab-lm's architecture has none, GPT-2's and Pythia's do.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import numpy as np
 import torch
 
 from autograder.specs.base import Card, Exercise, Group, Mistake
-from autograder.specs.ch02.prompts import MODEL, conflict_tokens
+from autograder.specs.ch02.prompts import MODEL, WITH_BIASES, conflict_tokens
 from mechanisms.check.codec import ModelRef
 
 Rng = np.random.Generator
 
 
-def _draw_parts(rng: Rng, parts: list[str]) -> dict[str, Any]:
-    return {"model": ModelRef(MODEL), "parts": parts, **conflict_tokens(rng, int(rng.integers(3, 6)))}
+def _draw_parts(rng: Rng, parts: list[str], model: str = MODEL) -> dict[str, Any]:
+    return {"model": ModelRef(model), "parts": parts, **conflict_tokens(rng, int(rng.integers(3, 6)))}
 
 
 def forgets_the_layernorm(model, tokens, in_context, memorised):
@@ -29,7 +30,7 @@ def forgets_the_layernorm(model, tokens, in_context, memorised):
     z = [cache[f"blocks.{i}.attn.hook_z"][:, -1] for i in layers]
     heads = torch.stack([torch.einsum("bhk,hkd,bd->bh", z[i], model.W_O[i], u) for i in layers], 1)
     mlps = torch.stack([(cache[f"blocks.{i}.hook_mlp_out"][:, -1] * u).sum(-1) for i in layers], 1)
-    bias = sum(u @ model.blocks[i].attn.b_O for i in layers) + model.b_U[in_context] - model.b_U[memorised]
+    bias = sum(u @ output_bias(model, i) for i in layers) + model.b_U[in_context] - model.b_U[memorised]
     return {"heads": heads, "mlps": mlps, "embed": (cache["blocks.0.hook_resid_pre"][:, -1] * u).sum(-1), "bias": bias}
 
 
@@ -40,7 +41,7 @@ def memorised_minus_in_context(model, tokens, in_context, memorised):
     z = [cache[f"blocks.{i}.attn.hook_z"][:, -1] for i in layers]
     heads = torch.stack([torch.einsum("bhk,hkd,bd->bh", z[i], model.W_O[i], u) for i in layers], 1)
     mlps = torch.stack([(cache[f"blocks.{i}.hook_mlp_out"][:, -1] * u).sum(-1) for i in layers], 1)
-    bias = sum(u @ model.blocks[i].attn.b_O for i in layers) + model.b_U[memorised] - model.b_U[in_context]
+    bias = sum(u @ output_bias(model, i) for i in layers) + model.b_U[memorised] - model.b_U[in_context]
     return {"heads": heads, "mlps": mlps, "embed": (cache["blocks.0.hook_resid_pre"][:, -1] * u).sum(-1), "bias": bias}
 
 
@@ -54,7 +55,7 @@ def slices_W_O_wrongly(model, tokens, in_context, memorised):
         interleaved = torch.stack([whole[h::n_heads] for h in range(n_heads)])
         heads.append(torch.einsum("bhk,hkd,bd->bh", cache[f"blocks.{i}.attn.hook_z"][:, -1], interleaved, u))
     mlps = torch.stack([(cache[f"blocks.{i}.hook_mlp_out"][:, -1] * u).sum(-1) for i in layers], 1)
-    bias = sum(u @ model.blocks[i].attn.b_O for i in layers) + model.b_U[in_context] - model.b_U[memorised]
+    bias = sum(u @ output_bias(model, i) for i in layers) + model.b_U[in_context] - model.b_U[memorised]
     embed = (cache["blocks.0.hook_resid_pre"][:, -1] * u).sum(-1)
     return {"heads": torch.stack(heads, 1), "mlps": mlps, "embed": embed, "bias": bias}
 
@@ -77,7 +78,7 @@ def forgets_the_unembedding_bias(model, tokens, in_context, memorised):
     z = [cache[f"blocks.{i}.attn.hook_z"][:, -1] for i in layers]
     heads = torch.stack([torch.einsum("bhk,hkd,bd->bh", z[i], model.W_O[i], u) for i in layers], 1)
     mlps = torch.stack([(cache[f"blocks.{i}.hook_mlp_out"][:, -1] * u).sum(-1) for i in layers], 1)
-    bias = sum(u @ model.blocks[i].attn.b_O for i in layers)
+    bias = sum(u @ output_bias(model, i) for i in layers)
     return {"heads": heads, "mlps": mlps, "embed": (cache["blocks.0.hook_resid_pre"][:, -1] * u).sum(-1), "bias": bias}
 
 
@@ -88,7 +89,7 @@ def sums_over_positions(model, tokens, in_context, memorised):
     z = [cache[f"blocks.{i}.attn.hook_z"].sum(1) for i in layers]
     heads = torch.stack([torch.einsum("bhk,hkd,bd->bh", z[i], model.W_O[i], u) for i in layers], 1)
     mlps = torch.stack([(cache[f"blocks.{i}.hook_mlp_out"].sum(1) * u).sum(-1) for i in layers], 1)
-    bias = sum(u @ model.blocks[i].attn.b_O for i in layers) + model.b_U[in_context] - model.b_U[memorised]
+    bias = sum(u @ output_bias(model, i) for i in layers) + model.b_U[in_context] - model.b_U[memorised]
     return {"heads": heads, "mlps": mlps, "embed": (cache["blocks.0.hook_resid_pre"].sum(1) * u).sum(-1), "bias": bias}
 
 
@@ -105,7 +106,7 @@ def parts_by_loop(model, tokens, in_context, memorised):
                 z = cache[f"blocks.{layer}.attn.hook_z"][0, -1, head]
                 heads[layer, head] = (z @ model.W_O[layer, head]) @ u / sigma
             mlps[layer] = cache[f"blocks.{layer}.hook_mlp_out"][0, -1] @ u / sigma
-            bias = bias + model.blocks[layer].attn.b_O @ u / sigma
+            bias = bias + output_bias(model, layer) @ u / sigma
         rows.append((heads, mlps, cache["blocks.0.hook_resid_pre"][0, -1] @ u / sigma, bias))
     heads, mlps, embed, bias = (torch.stack(part) for part in zip(*rows, strict=True))
     return {"heads": heads, "mlps": mlps, "embed": embed, "bias": bias}
@@ -154,9 +155,9 @@ EXERCISE = Exercise(
             "heads.",
         ),
         Group(
-            "biases",
+            "biases, on a small random GPT-2 that has them",
             3,
-            partial(_draw_parts, parts=["bias"]),
+            partial(_draw_parts, parts=["bias"], model=WITH_BIASES),
             hint="The b_O of every layer goes through the final LayerNorm (divide by σ), b_U comes after it (do not).",
         ),
     ),

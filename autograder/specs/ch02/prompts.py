@@ -12,6 +12,7 @@ from mechanisms.data.conflict import CONFLICT_TEMPLATE
 from mechanisms.data.vocabulary import BOS, countries, word_ids
 
 MODEL = "lab-lm"
+WITH_BIASES = "random-gpt2"
 
 
 def conflict_tokens(rng: np.random.Generator, n: int) -> dict[str, torch.Tensor]:

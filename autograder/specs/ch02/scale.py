@@ -16,7 +16,7 @@ from autograder.specs.ch02.prompts import MODEL, conflict_tokens
 from mechanisms.check.codec import ModelRef
 
 Rng = np.random.Generator
-LAYERS, HEADS = 4, 4  # a part of lab-lm that every version of it has
+LAYERS, HEADS = 3, 4  # a part of lab-lm that every version of it has
 
 
 def _draw_scale(rng: Rng, alphas: tuple[float, ...], and_after: bool) -> dict[str, Any]:
