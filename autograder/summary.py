@@ -11,6 +11,7 @@ import csv
 import html
 import io
 import json
+import re
 import statistics
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -193,7 +194,7 @@ def _person_html(chapter: ChapterSummary) -> str:
     items = []
     for row in chapter.rows:
         for sentence in row.needs_person:
-            items.append(f"<li><strong>{_e(row.student)}</strong>: {_e(sentence)}</li>")
+            items.append(f"<li><strong>{_e(row.student)}</strong>: {_words(sentence)}</li>")
     waiting = sum(1 for row in chapter.rows for score in row.manual.values() if score is None and row.status == GRADED)
     if waiting:
         noun = "answer waits" if waiting == 1 else "answers wait"
@@ -210,8 +211,8 @@ def _chart(shares: list[float]) -> str:
     counts = [0] * BINS
     for share in shares:
         counts[min(int(share * BINS / 100), BINS - 1)] += 1
-    width, height, left, bottom = 420, 190, 34, 34
-    step = (width - left - 10) / BINS
+    width, height, left, bottom = 420, 190, 14, 34
+    step = (width - left - 20) / BINS
     scale = (height - bottom - 26) / max(counts)
     bars = []
     for number, count in enumerate(counts):
@@ -221,7 +222,7 @@ def _chart(shares: list[float]) -> str:
         if count:
             bars.append(f"<text x='{x + step / 2:.1f}' y='{y - 5:.1f}'>{count}</text>")
     ticks = "".join(
-        f"<text x='{left + share * (width - left - 10) / 100:.1f}' y='{height - bottom + 16}'>{share}</text>"
+        f"<text x='{left + share * (width - left - 20) / 100:.1f}' y='{height - bottom + 16}'>{share}</text>"
         for share in (0, 20, 40, 60, 80, 100)
     )
     words = ", ".join(
@@ -230,8 +231,8 @@ def _chart(shares: list[float]) -> str:
     return (
         "<figure><figcaption>Students by share of the automatic points</figcaption>"
         f"<svg viewBox='0 0 {width} {height}' role='img' aria-label='Histogram of the scores: {words}.'>"
-        f"<line x1='{left}' y1='{height - bottom}' x2='{width - 10}' y2='{height - bottom}'/>{''.join(bars)}{ticks}"
-        f"<text x='{(width + left) / 2:.0f}' y='{height - 3}'>% of the points</text></svg></figure>"
+        f"<line x1='{left}' y1='{height - bottom}' x2='{width - 20}' y2='{height - bottom}'/>{''.join(bars)}{ticks}"
+        f"<text x='{(width + left - 20) / 2:.0f}' y='{height - 3}'>% of the points</text></svg></figure>"
     )
 
 
@@ -274,19 +275,22 @@ def _table_html(chapter: ChapterSummary) -> str:
 
 
 def _row_html(row: Row, chapter: ChapterSummary, names: list[str], questions: list[str]) -> str:
-    link = f"<a href='{_e(row.feedback)}'>{_e(row.student)}</a>" if row.feedback else _e(row.student)
+    name = re.sub(r"([_-])", r"\1<wbr>", _e(row.student))
+    link = f"<a href='{_e(row.feedback)}'>{name}</a>" if row.feedback else name
     if row.points is None:
         word = "could not be read" if row.status == UNREADABLE else row.status
         blank = "".join("<td class='none'>–</td>" for _ in [*names, *questions])
-        said = "".join(f"<p class='look'>{_e(sentence)}</p>" for sentence in row.needs_person)
+        said = "".join(f"<p class='look'>{_words(sentence)}</p>" for sentence in row.needs_person)
         first = f"<th scope='row'>{link}</th><td class='look'>{_e(word)}</td>"
         return f"<tr>{first}{blank}<td class='said'>{said}</td></tr>"
     cells = "".join(_score_html(row, name, chapter.max_scores[name]) for name in names)
     cells += "".join(_manual_html(row.manual.get(name)) for name in questions)
-    said = [f"<p><code>{_e(name)}</code>: {_e(sentence)}</p>" for name, sentence in row.mistakes.items()]
-    said += [f"<p class='note'><code>{_e(name)}</code>: {_e(sentence)}</p>" for name, sentence in row.faults.items()]
-    said += [f"<p class='look'>{_e(sentence)}</p>" for sentence in row.needs_person]
-    said += [f"<p class='note'>{_e(sentence)}</p>" for sentence in row.notices]
+    said = [f"<p><code>{_e(name)}</code>: {_words(sentence)}</p>" for name, sentence in row.mistakes.items()]
+    said += [
+        f"<p class='note'><code>{_e(name)}</code>: {_words(sentence)}</p>" for name, sentence in row.faults.items()
+    ]
+    said += [f"<p class='look'>{_words(sentence)}</p>" for sentence in row.needs_person]
+    said += [f"<p class='note'>{_words(sentence)}</p>" for sentence in row.notices]
     unmarked = sum(chapter.questions[name] for name in questions if row.manual.get(name) is None)
     rest = f", {unmarked:g} to mark" if unmarked else ""
     total = f"<td><strong>{row.points:g}</strong><br><small>of {row.max_points:g}{rest}</small></td>"
@@ -305,6 +309,11 @@ def _score_html(row: Row, name: str, maximum: float) -> str:
 
 def _manual_html(score: float | None) -> str:
     return "<td class='look'><small>to mark</small></td>" if score is None else f"<td>{score:g}</td>"
+
+
+def _words(text: str) -> str:
+    """A sentence, escaped, with `names` in backticks set as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", _e(text))
 
 
 def _e(text: str) -> str:
@@ -343,6 +352,7 @@ tbody th {{ text-align: left; font-weight: 600; overflow-wrap: anywhere; }} thea
 .part, .look {{ color: var(--part); background: var(--partbg); }}
 .zero {{ color: var(--bad); background: var(--badbg); }}
 p.look {{ padding: .1rem .4rem; }} .none {{ color: var(--soft); }}
+td small {{ white-space: nowrap; }} tbody th + td small {{ white-space: normal; }}
 .full small, .part small, .look small, .zero small {{ color: inherit; }}
 </style></head>
 <body><main><h1>Class summary</h1>

@@ -43,7 +43,7 @@ def scores(result):
 
 def visible(text):
     """The text of a page as a reader sees it."""
-    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", "", text)))
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>|`", "", text)))
 
 
 def test_everybody_was_graded_but_the_web_page(course):
