@@ -262,7 +262,7 @@ def _table_html(chapter: ChapterSummary) -> str:
         for name in names
     )
     heads += "".join(
-        f"<th scope='col'>{_e(name)}<br><small>free text, of {chapter.questions[name]:g}</small></th>"
+        f"<th scope='col'>{_e(name).replace('_', '_<wbr>')}<br><small>free text, of {chapter.questions[name]:g}</small></th>"
         for name in questions
     )
     rows = "".join(_row_html(row, chapter, names, questions) for row in chapter.rows)
@@ -303,7 +303,7 @@ def _score_html(row: Row, name: str, maximum: float) -> str:
         return f"<td class='look'>{score:g}<br><small>not found</small></td>"
     if score >= maximum - 1e-9:
         return f"<td class='full'>{score:g} <span aria-hidden='true'>✓</span></td>"
-    word = "mistake named" if name in row.mistakes else ("not done" if row.states.get(name) == "blank" else "")
+    word = "mistake" if name in row.mistakes else ("not done" if row.states.get(name) == "blank" else "")
     return f"<td class='{'part' if score else 'zero'}'>{score:g}{f'<br><small>{word}</small>' if word else ''}</td>"
 
 
