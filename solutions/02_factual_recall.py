@@ -267,8 +267,11 @@ plots.plot_outcomes(
 # ## 3 · Which parts argue for which answer?
 #
 # The last layer adds: the residual stream at the last position is the **sum** of what the embedding, every head, every
-# MLP and every bias wrote into it. Write $r$ for that sum, $W_U$ for the unembedding and $u = W_U[:, \text{in-context}]
-# - W_U[:, \text{memorised}]$ for the direction that tells the two answers apart. Then
+# MLP and every bias wrote into it. Write $r$ for that sum and $W_U$ for the unembedding. Then
+#
+# $$u = W_U[:, \text{in-context}] - W_U[:, \text{memorised}]$$
+#
+# is the direction that tells the two answers apart, and
 #
 # $$r = x_0 + \sum_{l}\Big(\sum_h z_{l,h} W_O^{l,h} + b_O^{l} + m_l\Big)$$
 #
