@@ -262,7 +262,8 @@ def _table_html(chapter: ChapterSummary) -> str:
         for name in names
     )
     heads += "".join(
-        f"<th scope='col'>{_e(name).replace('_', '_<wbr>')}<br><small>free text, of {chapter.questions[name]:g}</small></th>"
+        f"<th scope='col'>{_e(name).replace('_', '_<wbr>')}"
+        f"<br><small>free text,<br>of {chapter.questions[name]:g}</small></th>"
         for name in questions
     )
     rows = "".join(_row_html(row, chapter, names, questions) for row in chapter.rows)
