@@ -74,9 +74,13 @@ def fill(template: str, n: int, **slots: Tensor) -> Batch:
 
 class Corpus:
     """Draws documents. ``trust`` is the share of conflict documents whose answer follows the
-    context; ``zipf`` the exponent of the countries' frequencies."""
+    context; ``zipf`` the exponent of the countries' frequencies, ``conflict_zipf`` that of the countries in
+    conflict documents, flatter so that the model does not learn for each frequent country how far to trust a
+    context; ``blur`` makes the colour asked for any colour of the list."""
 
-    def __init__(self, seed: int, trust: float = 0.5, zipf: float = 1.0, blur: bool = False) -> None:
+    def __init__(
+        self, seed: int, trust: float = 0.5, zipf: float = 1.0, conflict_zipf: float = 0.5, blur: bool = False
+    ) -> None:
         self.generator = torch.Generator().manual_seed(seed)
         self.trust, self.blur = trust, blur
         rows = vocab.countries()
@@ -84,6 +88,7 @@ class Corpus:
         self.value = {r: vocab.ids([getattr(c, r) for c in rows]) for r in vocab.RELATIONS}
         self.weight = (torch.arange(len(rows)) + 1.0) ** -zipf
         self.weight /= self.weight.sum()
+        self.conflict_weight = (torch.arange(len(rows)) + 1.0) ** -conflict_zipf
         self.names, self.colors = vocab.ids(vocab.NAMES), vocab.ids(vocab.COLORS)
         self.objects, self.places, self.things = (
             vocab.ids(vocab.OBJECTS),
@@ -111,10 +116,10 @@ class Corpus:
         """``k`` different items of ``pool`` in each of ``n`` rows, [n, k]."""
         return pool[torch.rand(n, len(pool), generator=self.generator).argsort(1)[:, :k]]
 
-    def draw_countries(self, n: int, uniform: bool = False) -> Tensor:
+    def draw_countries(self, n: int, uniform: bool = False, conflict: bool = False) -> Tensor:
         if uniform:
             return self.randint(len(self.country), n)
-        return torch.multinomial(self.weight, n, True, generator=self.generator)
+        return torch.multinomial(self.conflict_weight if conflict else self.weight, n, True, generator=self.generator)
 
     # -- facts and factual conflict (chapter 02) -----------------------------------------
     def facts(self, n: int, relation: str = "capital", uniform: bool = False, template: int | None = None) -> Batch:
@@ -129,7 +134,7 @@ class Corpus:
         """A statement about a capital, then a question. ``kind``: 'conflict' (the statement is
         about the country asked, and false) or 'distractor' (about another country)."""
         total = len(self.country)
-        e = self.draw_countries(n, uniform)
+        e = self.draw_countries(n, uniform, kind == "conflict")
         other = (e + 1 + self.randint(total - 1, n)) % total  # never the country itself
         told = self.value["capital"][(e + 1 + self.randint(total - 1, n)) % total]  # never the true capital
         true = self.value["capital"][e]

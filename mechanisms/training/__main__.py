@@ -50,15 +50,15 @@ def main(argv: list[str] | None = None) -> int:
 
             print(json.dumps(rounded(measure(boot(options.out), recipe.corpus_settings())), indent=1))
             return 0
-        model, seconds = train(recipe, options.out, options.device)
-        write_checkpoint(model, recipe, seconds, options.device, options.out)
+        model, progress = train(recipe, options.out, options.device)
+        write_checkpoint(model, recipe, progress, options.device, options.out)
     except KeyboardInterrupt:
         print("Stopped. The same command goes on from the last saved state.", file=sys.stderr)
         return 130
     except CourseError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{options.out}: trained in {seconds:.0f} s; card.json holds what was measured.")
+    print(f"{options.out}: trained in {progress.seconds:.0f} s; card.json holds what was measured.")
     return 0
 
 

@@ -1,12 +1,14 @@
 """Trains lab-lm, the small language model of chapters 01 to 04, from scratch.
 
 - draws every batch from the seeded corpus (``mechanisms.data.documents``): nothing is downloaded;
-- trains a Hugging Face BLOOM model, the loss weighted towards answer tokens;
+- trains a Hugging Face MPT model, the loss weighted towards answer tokens;
 - saves its state as it goes, and goes on from there when started again;
 - writes a Hugging Face checkpoint folder (config, safetensors, tokenizer) and a measured card.
 
-BLOOM, because its positions enter only as a bias on attention scores (ALiBi): the product of query and
-key matrices then says exactly what a head looks for, with no rotation in between (chapter 04).
+MPT, because its positions enter only as a bias on attention scores (ALiBi, as in BLOOM): the product of query
+and key matrices then says exactly what a head looks for, with no rotation in between (chapter 04). Unlike
+BLOOM's, its slopes are a setting, and a short document needs steep ones: with BLOOM's own slopes for four heads
+(1/4 and less) no head could single out the previous token, and coloured objects stayed at chance.
 """
 
 from __future__ import annotations
@@ -38,60 +40,95 @@ class Recipe:
 
     Sizes are documents per step; ``trust`` is the share of conflict documents that follow the context,
     ``zipf`` the exponent of the countries' frequencies, ``background`` the weight of tokens that are not answers.
+    Before the ``steps`` of the mixture come up to ``binding_steps`` with coloured objects only (the inventory
+    style), until their loss is under ``binding_loss``: mixed in from the start, binding stayed at chance for
+    1,500 steps. The table style joins after ``table_from`` of the mixture's steps. ``live_heads`` counts the heads
+    of each layer that may write; the others are pruned (their output matrices stay zero), because with all of
+    them the copying from context is spread so evenly that no single head decides anything.
     """
 
     seed: int = 0
-    steps: int = 2000
+    steps: int = 1500
     d_model: int = 64
-    n_layers: int = 4
-    n_heads: int = 8
-    learning_rate: float = 1e-3
+    n_layers: int = 3
+    n_heads: int = 4
+    alibi_bias_max: int = 4
+    live_heads: str = "4,2,1"
+    learning_rate: float = 2e-3
     weight_decay: float = 0.01
-    trust: float = 0.62
+    trust: float = 0.6
     zipf: float = 1.5
+    conflict_zipf: float = 0.5
     background: float = 0.02
-    capital_facts: int = 4
+    binding_steps: int = 1500
+    binding_loss: float = 0.15
+    binding: int = 96
+    table_from: float = 0.6
+    capital_facts: int = 8
     other_facts: int = 2
-    conflict: int = 32
-    distractor: int = 16
+    conflict: int = 19
+    distractor: int = 15
     relation: int = 16
     text: int = 16
     indirect_object: int = 32
     inventory: int = 32
-    table: int = 24
+    table: int = 1
     laundry: int = 48
 
     def corpus_settings(self) -> dict[str, Any]:
-        return {"trust": self.trust, "zipf": self.zipf}
+        return {"trust": self.trust, "zipf": self.zipf, "conflict_zipf": self.conflict_zipf}
 
 
 def build_model(recipe: Recipe):
-    """A BLOOM model with fresh weights. Matrices start at 1/sqrt(d_model): the library's default of 0.02
+    """An MPT model with fresh weights. Matrices start at 1/sqrt(d_model): the library's default of 0.02
     suits a width of about 768 and leaves a model this narrow at chance on binding tasks for thousands of steps."""
-    from transformers import BloomConfig, BloomForCausalLM
+    from transformers import MptConfig, MptForCausalLM
 
     torch.manual_seed(recipe.seed)
     table = word_ids()
-    config = BloomConfig(
+    config = MptConfig(
         vocab_size=len(words()),
-        hidden_size=recipe.d_model,
-        n_layer=recipe.n_layers,
-        n_head=recipe.n_heads,
+        d_model=recipe.d_model,
+        n_layers=recipe.n_layers,
+        n_heads=recipe.n_heads,
+        max_seq_len=64,
+        expansion_ratio=4,
         initializer_range=recipe.d_model**-0.5,
-        hidden_dropout=0.0,
-        attention_dropout=0.0,
         tie_word_embeddings=False,
         bos_token_id=table[BOS],
         eos_token_id=table[BOS],
         pad_token_id=table[PAD],
+        attn_config={"alibi": True, "alibi_bias_max": recipe.alibi_bias_max},
     )
-    return BloomForCausalLM(config)
+    model = MptForCausalLM(config)
+    prune(model, recipe)
+    return model
 
 
-def draw(corpus: Corpus, recipe: Recipe, step: int) -> list[Batch]:
-    """One step's documents in three packs of similar length, so that little is spent on padding."""
-    pools = ("objects", "objects", "colors")
-    length = 2 + step % 3
+@torch.no_grad()
+def prune(model, recipe: Recipe) -> None:
+    """Zeroes the output matrices of the heads beyond ``live_heads`` in each layer."""
+    for block, live in zip(model.transformer.blocks, recipe.live_heads.split(","), strict=True):
+        weight = block.attn.out_proj.weight  # [d_model, head * d_head]
+        weight.view(len(weight), recipe.n_heads, -1)[:, int(live) :] = 0.0
+
+
+@dataclass
+class Progress:
+    """How far a training has come: steps on binding alone, whether that is over, steps on the mixture."""
+
+    binding: int = 0
+    mean_loss: float = 10.0
+    bound: bool = False
+    step: int = 0
+    seconds: float = 0.0
+
+
+def draw(corpus: Corpus, recipe: Recipe, progress: Progress) -> list[Batch]:
+    """One step's documents in packs of similar length, so that little is spent on padding."""
+    if not progress.bound:
+        return [corpus.colored_objects(recipe.binding, 2 + progress.binding % 3, 4)]
+    length = 2 + progress.step % 3
     short = [
         corpus.facts(recipe.capital_facts),
         corpus.facts(recipe.other_facts, corpus.choose(("language", "currency", "continent"))),
@@ -105,9 +142,10 @@ def draw(corpus: Corpus, recipe: Recipe, step: int) -> list[Batch]:
     ]
     long = [
         corpus.colored_objects(recipe.inventory, length, 4),
-        corpus.colored_objects(recipe.table, length, 4, "table"),
-        corpus.laundry(recipe.laundry, 2 + int(corpus.randint(7, 1)), corpus.choose(pools)),
+        corpus.laundry(recipe.laundry, 2 + int(corpus.randint(7, 1)), corpus.choose(("objects", "objects", "colors"))),
     ]
+    if progress.step >= recipe.table_from * recipe.steps:
+        long.append(corpus.colored_objects(recipe.table, length, 4, "table"))
     return [pack(group) for group in (short, middle, long)]
 
 
@@ -125,10 +163,10 @@ def loss_of(model, batch: Batch, background: float) -> torch.Tensor:
     return loss
 
 
-def train(recipe: Recipe, folder: Path, device: str = "cpu", log=print) -> tuple[Any, float]:
-    """Trains to the end, or goes on from a saved state in ``folder``. Returns (model, seconds of training).
+def train(recipe: Recipe, folder: Path, device: str = "cpu", log=print) -> tuple[Any, Progress]:
+    """Trains to the end, or goes on from a saved state in ``folder``. Returns the model and how it went.
 
-    Raises CourseError if the state in ``folder`` belongs to another recipe, DiskFull if it cannot be saved.
+    Raises CourseError if the state in ``folder`` belongs to another recipe or cannot be saved.
     """
     folder.mkdir(parents=True, exist_ok=True)
     model = build_model(recipe).to(device)
@@ -136,41 +174,61 @@ def train(recipe: Recipe, folder: Path, device: str = "cpu", log=print) -> tuple
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, betas=(0.9, 0.98)
     )
-    start, seconds = _resume(recipe, folder, model, optimizer, corpus)
-    if start:
-        log(f"Going on from step {start} of {recipe.steps}.")
+    progress = _resume(recipe, folder, model, optimizer, corpus)
+    if progress.binding:
+        log(f"Going on from {progress.binding} steps of binding and {progress.step} of {recipe.steps} of the mixture.")
     began = saved = time.monotonic()
+    earlier = progress.seconds
     model.train()
-    bar = tqdm(range(start, recipe.steps), initial=start, total=recipe.steps, unit="step", desc="lab-lm")
-    for step in bar:
-        rate = min(1.0, (step + 1) / 50) * min(1.0, (recipe.steps - step) / (0.2 * recipe.steps))
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * rate
-        total = 0.0
-        for batch in draw(corpus, recipe, step):
-            batch = Batch(batch.tokens.to(device), batch.answers.to(device))
-            # every fourth step is enough for the tokens that are not answers, and saves a third of the time
-            loss = loss_of(model, batch, recipe.background if step % 4 == 0 else 0.0)
-            loss.backward()
-            total += loss.item()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        if step % 25 == 0:
-            bar.set_postfix(loss=f"{total / 3:.3f}")
-        if time.monotonic() - saved > SAVE_EVERY_SECONDS:
-            saved = time.monotonic()
-            _save_state(recipe, folder, model, optimizer, corpus, step + 1, seconds + saved - began)
+    with tqdm(initial=progress.step, total=recipe.steps, unit="step", desc="lab-lm") as bar:
+        while progress.step < recipe.steps:
+            in_binding = not progress.bound
+            loss = _step(model, optimizer, corpus, recipe, progress, device)
+            progress.mean_loss += 0.05 * (loss - progress.mean_loss)
+            if in_binding:
+                progress.binding += 1
+                solved = progress.mean_loss < recipe.binding_loss
+                progress.bound = solved or progress.binding >= recipe.binding_steps
+            else:
+                progress.step += 1
+                bar.update()
+            if (progress.binding + progress.step) % 25 == 0:
+                bar.set_postfix(loss=f"{loss:.3f}", binding_steps=progress.binding)
+            now = time.monotonic()
+            progress.seconds = earlier + now - began
+            if now - saved > SAVE_EVERY_SECONDS:
+                saved = now
+                _save_state(recipe, folder, model, optimizer, corpus, progress)
     model.eval()
-    return model.to("cpu"), seconds + time.monotonic() - began
+    return model.to("cpu"), progress
 
 
-def write_checkpoint(model, recipe: Recipe, seconds: float, device: str, folder: Path) -> None:
+def _step(model, optimizer, corpus: Corpus, recipe: Recipe, progress: Progress, device: str) -> float:
+    """One optimizer step; returns the loss, summed over the packs."""
+    left = recipe.steps - progress.step
+    rate = min(1.0, (progress.binding + 1) / 50, left / (0.2 * recipe.steps))
+    for group in optimizer.param_groups:
+        group["lr"] = recipe.learning_rate * rate
+    total = 0.0
+    # every fourth step is enough for the tokens that are not answers, and saves a third of the time
+    background = recipe.background if (progress.binding + progress.step) % 4 == 0 else 0.0
+    for batch in draw(corpus, recipe, progress):
+        loss = loss_of(model, Batch(batch.tokens.to(device), batch.answers.to(device)), background)
+        loss.backward()
+        total += loss.item()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad()
+    prune(model, recipe)
+    return total
+
+
+def write_checkpoint(model, recipe: Recipe, progress: Progress, device: str, folder: Path) -> None:
     """Writes config, weights and tokenizer, measures the model as students load it, and writes card.json."""
     from transformers.utils import logging
 
     from mechanisms.models.lab import boot
-    from mechanisms.training.measure import measure
+    from mechanisms.training.measure import aims, measure
 
     logging.disable_progress_bar()
     model.save_pretrained(folder)
@@ -179,17 +237,19 @@ def write_checkpoint(model, recipe: Recipe, seconds: float, device: str, folder:
     command = f"python -m mechanisms.training lab-lm --seed {recipe.seed} --steps {recipe.steps}"
     card = {
         "name": "lab-lm",
-        "architecture": f"BLOOM, {recipe.n_layers} layers, {recipe.n_heads} heads, width {recipe.d_model}",
+        "architecture": f"MPT (ALiBi), {recipe.n_layers} layers, {recipe.n_heads} heads, width {recipe.d_model}",
         "parameters": sum(p.numel() for p in model.parameters()),
         "vocabulary": len(words()),
         "command": command,
         "recipe": asdict(recipe),
-        "training_seconds": round(seconds, 1),
+        "training_seconds": round(progress.seconds, 1),
+        "binding_steps_taken": progress.binding,
         "threads": torch.get_num_threads(),
         "device": device,
         "machine": platform.machine(),
         "torch": torch.__version__.split("+")[0],
         "date": date.today().isoformat(),
+        "aims": rounded(aims(report)),
         "measured": rounded(report),
     }
     atomic_write(folder / "card.json", json.dumps(card, indent=1) + "\n")
@@ -207,31 +267,33 @@ def rounded(value: Any, digits: int = 4) -> Any:
     return value
 
 
-def _resume(recipe: Recipe, folder: Path, model, optimizer, corpus: Corpus) -> tuple[int, float]:
+def _resume(recipe: Recipe, folder: Path, model, optimizer, corpus: Corpus) -> Progress:
     path = folder / STATE
     if not path.exists():
-        return 0, 0.0
+        return Progress()
     try:
         state = torch.load(path, weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged file; each means the same to the user
-        raise CourseError(f"The saved training state {path} is damaged ({error}); delete it to start afresh.") from None
+        reason = str(error).splitlines()[0]
+        raise CourseError(
+            f"The saved training state {path} is damaged ({reason}); delete it to start afresh."
+        ) from None
     if state["recipe"] != asdict(recipe):
         raise CourseError(f"{path} was saved by another recipe; delete it, or give another --out folder.")
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     corpus.generator.set_state(state["generator"])
-    return state["step"], state["seconds"]
+    return Progress(**state["progress"])
 
 
-def _save_state(recipe: Recipe, folder: Path, model, optimizer, corpus: Corpus, step: int, seconds: float) -> None:
+def _save_state(recipe: Recipe, folder: Path, model, optimizer, corpus: Corpus, progress: Progress) -> None:
     temporary = folder / (STATE + ".part")
     state = {
         "recipe": asdict(recipe),
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "generator": corpus.generator.get_state(),
-        "step": step,
-        "seconds": seconds,
+        "progress": asdict(progress),
     }
     try:
         torch.save(state, temporary)

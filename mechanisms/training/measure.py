@@ -3,7 +3,8 @@
 - recall without context, by how often the country was met in training;
 - conflict prompts: in-context, memorised or other answer, and the trend over frequency;
 - one head's value vectors scaled: chosen on development countries, reported on held-out ones;
-- indirect objects, coloured objects, laundry lists and one-shot relations.
+- indirect objects, coloured objects, laundry lists and one-shot relations;
+- ``aims``: what the course wants of the model, and whether it was met, missed aims included.
 
 All prompts are drawn from a seed that training does not use.
 """
@@ -127,6 +128,11 @@ def measure(model, corpus_settings: dict[str, Any], quick: bool = False) -> dict
     items = conflict_set(corpus, 6, MEASURE_SEED)
     classes = outcomes(model, items)
     known_items = recalled[items.country]
+    # the same share from the other side: by the city stated, over the recalled countries asked about
+    city = torch.full((model.cfg.d_vocab,), -1).index_put((corpus.value["capital"],), torch.arange(total))[
+        items.in_context
+    ]
+    city_share = torch.stack([(classes[(city == c) & known_items] == 0).float().mean() for c in range(total)])
     share = torch.stack([(classes[items.country == c] == 0).float().mean() for c in range(total)])
 
     report: dict[str, Any] = {
@@ -141,6 +147,7 @@ def measure(model, corpus_settings: dict[str, Any], quick: bool = False) -> dict
         "frequency_trend_recalled": bootstrap_spearman(
             log_frequency[recalled], share[recalled], MEASURE_SEED, 200 if quick else 2000
         ),
+        "city_frequency_trend": bootstrap_spearman(log_frequency, city_share, MEASURE_SEED, 200 if quick else 2000),
         "recall_after_distractor": accuracy(model, corpus.context(1000, "distractor", template=0)),
         "indirect_objects": accuracy(model, corpus.ioi(600)),
         "colored_objects": {str(n): accuracy(model, corpus.colored_objects(600, n)) for n in (2, 3, 4, 6)},
@@ -168,3 +175,48 @@ def measure(model, corpus_settings: dict[str, Any], quick: bool = False) -> dict
         report["head_attribution"] = attribution.tolist()
         report["one_head"] = head_sweep(model, known.where(development), known.where(~development), corpus, recalled)
     return report
+
+
+def aims(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every aim of lab-lm with the number measured and whether it is met. ``report`` is ``measure``'s, not quick."""
+    recall, conflict = report["recall"], report["conflict_recalled_countries"]
+    trend, heads = report["frequency_trend"], report["one_head"]
+    lists = list(report["laundry_lists"].values())
+    inventory, table = report["colored_objects"]["3"], report["colored_objects_table"]["3"]
+    rows = [
+        ("recall of the frequent third", "at least 95%", recall["frequent_third"], recall["frequent_third"] >= 0.95),
+        (
+            "recall falls with rarity",
+            "rare third below frequent third",
+            recall["rare_third"],
+            recall["rare_third"] < recall["frequent_third"],
+        ),
+        ("conflict: in-context answers", "25% to 75%", conflict["in_context"], 0.25 <= conflict["in_context"] <= 0.75),
+        ("conflict: memorised answers", "25% to 75%", conflict["memorised"], 0.25 <= conflict["memorised"] <= 0.75),
+        ("conflict: other answers", "below 10%", conflict["other"], conflict["other"] < 0.10),
+        (
+            "in-context share against log frequency",
+            "interval of Spearman's rho below 0",
+            trend["rho"],
+            trend["high"] < 0,
+        ),
+    ]
+    for goal, words in (("in_context", "in-context"), ("memorised", "memorised")):
+        found = heads[goal]
+        rows.append(
+            (
+                f"one head scaled, held out: {words}",
+                "at least 88%",
+                found["held_out"][goal],
+                found["held_out"][goal] >= 0.88,
+            )
+        )
+        kept = found["recall_without_context"]
+        rows.append((f"recall without context at that setting ({words})", "above 95%", kept, kept > 0.95))
+    rows += [
+        ("indirect objects", "at least 95%", report["indirect_objects"], report["indirect_objects"] >= 0.95),
+        ("three coloured objects, inventory style", "at least 95% (solved)", inventory, inventory >= 0.95),
+        ("three coloured objects, table style", "40% to 90% (to be repaired)", table, 0.40 <= table <= 0.90),
+        ("laundry list of 8", "at least 20 points below a list of 2", lists[-1], lists[0] - lists[-1] >= 0.20),
+    ]
+    return [{"quantity": q, "aim": a, "measured": m, "met": bool(met)} for q, a, m, met in rows]
