@@ -82,8 +82,11 @@ def model(name: str) -> Any:
         from mechanisms import models
 
         loaded = models.load(name, fresh=True)
-        _models[name] = (loaded, _state(loaded))
-    loaded, _ = _models[name]
+        # TransformerLens puts hooks of its own on some architectures in the first run: those are no one's mistake.
+        with torch.no_grad():
+            loaded(torch.zeros(1, 1, dtype=torch.long))
+        _models[name] = (loaded, _state(loaded), _hook_count(loaded))
+    loaded = _models[name][0]
     loaded.reset_hooks()
     return loaded
 
@@ -108,11 +111,11 @@ def _weights_changed(loaded: torch.nn.Module, before: dict[str, torch.Tensor]) -
 
 def _clean_up(name: str) -> list[str]:
     """Look at what the function left on a private model, remove it, and say it."""
-    loaded, before = _models[name]
+    loaded, before, own_hooks = _models[name]
     notes = []
-    hooks = _hook_count(loaded)
+    hooks = _hook_count(loaded) > own_hooks
     loaded.reset_hooks()
-    if _hook_count(loaded):  # registered with torch itself, which reset_hooks does not know
+    if _hook_count(loaded) > own_hooks:  # registered with torch itself, which reset_hooks does not know
         del _models[name]
     if hooks:
         notes.append("left a hook on the model, so every later run of the model is changed too")
