@@ -72,6 +72,7 @@ def _boot_once(folder: str, device: str):
 
 def boot(folder: str | Path, device: str = "cpu"):
     """Boots any Hugging Face checkpoint folder as ``load`` does. Raises ModelMissing if it cannot be read."""
+    from safetensors import SafetensorError
     from transformer_lens.model_bridge import TransformerBridge
     from transformers.utils import logging
 
@@ -82,7 +83,7 @@ def boot(folder: str | Path, device: str = "cpu"):
     try:
         bridge = TransformerBridge.boot_transformers(str(folder), device=device)
         bridge.enable_compatibility_mode(disable_warnings=True, fold_value_biases=False)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelMissing(
             f"The model in {folder} cannot be read: {first_line} Reinstall the course package to get a sound copy."

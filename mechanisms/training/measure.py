@@ -19,6 +19,7 @@ from scipy.stats import spearmanr
 
 from mechanisms.data.conflict import ConflictSet, conflict_set, questions
 from mechanisms.data.documents import Batch, Corpus
+from mechanisms.errors import CourseError
 
 MEASURE_SEED = 20_231_015
 ALPHAS = (-4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
@@ -116,13 +117,21 @@ def head_sweep(model, dev: ConflictSet, held_out: ConflictSet, corpus: Corpus, k
 
 
 def measure(model, corpus_settings: dict[str, Any], quick: bool = False) -> dict[str, Any]:
-    """All quantities of the model card. ``quick`` leaves out the sweep over heads (for progress reports)."""
+    """All quantities of the model card. ``quick`` leaves out the sweep over heads.
+
+    Raises CourseError if the model recalls hardly any capital: then there is no memory for a context to beat.
+    """
     corpus = Corpus(MEASURE_SEED, **corpus_settings)
     total = len(corpus.country)
     log_frequency = corpus.weight.log()
 
     prompts, answers = questions(corpus)
     recalled = last_logits(model, prompts).argmax(-1) == answers
+    if recalled.sum() < 20:
+        raise CourseError(
+            f"The model recalls {int(recalled.sum())} of {total} capitals, too few to measure anything else: "
+            "train it with more --steps."
+        )
     thirds = [recalled[i * total // 3 : (i + 1) * total // 3].float().mean().item() for i in range(3)]
 
     items = conflict_set(corpus, 6, MEASURE_SEED)

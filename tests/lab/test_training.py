@@ -6,10 +6,12 @@ import json
 import pytest
 import torch
 
+from mechanisms import models
 from mechanisms.errors import CourseError
 from mechanisms.models.lab import boot
 from mechanisms.training import __main__ as command
 from mechanisms.training import lab_lm
+from mechanisms.training import measure as measuring
 from mechanisms.training.measure import bootstrap_spearman, rates, value_scaling_hook
 
 TINY = lab_lm.Recipe(
@@ -79,28 +81,39 @@ def test_a_full_disk_keeps_the_last_state(tmp_path, monkeypatch):
     assert torch.load(tmp_path / lab_lm.STATE, weights_only=True)["progress"]["binding"] == 3
 
 
-def test_the_command_writes_a_checkpoint_that_students_code_loads(tmp_path, capsys):
-    sizes = [
-        "--steps",
-        "3",
-        "--d-model",
-        "16",
-        "--n-layers",
-        "2",
-        "--n-heads",
-        "2",
-        "--live-heads",
-        "2,1",
-        "--binding-steps",
-        "1",
-    ]
-    assert command.main(["lab-lm", "--out", str(tmp_path / "lab-lm"), *sizes]) == 0
+SIZES = [
+    "--steps",
+    "3",
+    "--d-model",
+    "16",
+    "--n-layers",
+    "2",
+    "--n-heads",
+    "2",
+    "--live-heads",
+    "2,1",
+    "--binding-steps",
+    "1",
+]
+
+
+def test_the_command_writes_a_checkpoint_that_students_code_loads(tmp_path, capsys, monkeypatch):
+    report = models.card("lab-lm")["measured"]
+    monkeypatch.setattr(measuring, "measure", lambda model, settings: report)
+    assert command.main(["lab-lm", "--out", str(tmp_path / "lab-lm"), *SIZES]) == 0
     card = json.loads((tmp_path / "lab-lm" / "card.json").read_text())
     assert card["recipe"]["steps"] == 3 and card["training_seconds"] >= 0
-    assert set(card["measured"]["recall"]) == {"frequent_third", "middle_third", "rare_third"}
+    assert card["measured"] == report and len(card["aims"]) > 10
     model = boot(tmp_path / "lab-lm")
     assert model(model.to_tokens("the capital of France is")).shape[-1] == card["vocabulary"]
     assert "trained in" in capsys.readouterr().out
+    assert not (tmp_path / "lab-lm" / lab_lm.STATE).exists()
+
+
+def test_a_model_that_learned_nothing_is_not_given_a_card(tmp_path, capsys):
+    assert command.main(["lab-lm", "--out", str(tmp_path / "lab-lm"), *SIZES]) == 1
+    assert "more --steps" in capsys.readouterr().err
+    assert not (tmp_path / "lab-lm" / "card.json").exists()
 
 
 def test_the_command_reports_a_course_error_in_one_line(tmp_path, capsys):
