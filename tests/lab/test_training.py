@@ -81,7 +81,7 @@ def test_a_full_disk_keeps_the_last_state(tmp_path, monkeypatch):
     assert torch.load(tmp_path / lab_lm.STATE, weights_only=True)["progress"]["binding"] == 3
 
 
-SIZES = [
+SIZES = "--steps 3 --d-model 16 --n-layers 2 --n-heads 2 --live-heads 2,1 --binding-steps 1".split()  # noqa: SIM905 - reads as typed
     "--steps",
     "3",
     "--d-model",
