@@ -81,20 +81,8 @@ def test_a_full_disk_keeps_the_last_state(tmp_path, monkeypatch):
     assert torch.load(tmp_path / lab_lm.STATE, weights_only=True)["progress"]["binding"] == 3
 
 
-SIZES = "--steps 3 --d-model 16 --n-layers 2 --n-heads 2 --live-heads 2,1 --binding-steps 1".split()  # noqa: SIM905 - reads as typed
-    "--steps",
-    "3",
-    "--d-model",
-    "16",
-    "--n-layers",
-    "2",
-    "--n-heads",
-    "2",
-    "--live-heads",
-    "2,1",
-    "--binding-steps",
-    "1",
-]
+SIZES = ["--steps", "3", "--d-model", "16", "--n-layers", "2", "--n-heads", "2"]
+SIZES += ["--live-heads", "2,1", "--binding-steps", "1"]
 
 
 def test_the_command_writes_a_checkpoint_that_students_code_loads(tmp_path, capsys, monkeypatch):
