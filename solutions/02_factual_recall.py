@@ -165,7 +165,7 @@ check(build_conflict_items)  # exercise: ch02.build_conflict_items
 # %% role="demo"
 items = build_conflict_items(facts, recalled, first_token, CONFLICT_TEMPLATE)
 print(f"{len(items):,} conflict prompts")
-for item in items[:: len(items) // 4][:4]:
+for item in items[5 :: len(items) // 4 + 31]:
     tokens = model.to_tokens(item["prompt"])
     answer = model.to_string(model(tokens)[0, -1].argmax())
     print(f"{item['prompt']}  → model: {answer}   (context {item['in_context']}, memory {item['memorised']})")
@@ -385,6 +385,9 @@ plots.plot_parts(parts, difference)
 # that decides is what is left when they cancel. (The paper writes "15.7" for head 7 of layer 15; so do we, counting
 # from 0.)
 #
+# Heads at exactly 0.00 were pruned when `lab-lm` was trained: their output matrices are zero. With all heads alive the
+# copying was spread so evenly that no single head decided anything. Pythia has no such gaps.
+#
 # The numbers are *averages of direct effects*. A head that moves information to another head, which then writes the
 # answer, gets no credit here. Keep that in mind for what comes next.
 #
@@ -501,10 +504,10 @@ alpha_slider(
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# One knob moves the answers from one class to the other, without a single weight changed. In the two figures look for
-# three things. *Direction*: does turning up the in-context head give more in-context answers, and turning up the memory
-# head fewer, as the sign of their attribution promises? *Reach*: how far can one head push? *Damage*: where does the
-# grey class rise? There the model is broken and not persuaded.
+# One knob moves answers from one class to the other, without a single weight changed. In the two figures look for three
+# things. *Direction*: does turning up the in-context head give more in-context answers, and turning up the memory head
+# fewer, as the sign of their attribution promises? *Reach*: how far can one head push? *Damage*: where does the grey
+# class rise? There the model is broken and not persuaded.
 #
 # In the paper the most striking result comes from turning a **memory** head *down*: with 15.7 of Pythia-1.4B the
 # in-context answers rise from 26% to 86.2% and the memorised ones fall from 43% to 4%. The silence of memory lets the
@@ -755,7 +758,7 @@ city_share = torch.stack([from_context[city == i].mean() for i in cities])
 city_frequency = corpus.weight[cities].log()
 resamples = torch.randint(len(cities), (1000, len(cities)), generator=torch.Generator().manual_seed(6))
 city_effect = frequency_effect(city_frequency, city_share, resamples, n_bins=8)
-plots.plot_frequency(city_frequency, city_share, city_effect, "log frequency of the city in the context")
+plots.plot_frequency(city_frequency, city_share, city_effect, "log frequency of the city in the context", "one city")
 
 # %% [markdown]
 # <details><summary>What you should see</summary>

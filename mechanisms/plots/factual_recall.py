@@ -96,7 +96,7 @@ def plot_parts(parts: Mapping[str, torch.Tensor], difference: torch.Tensor | Non
     right.barh([*names, "sum"], [*values, total], color=[*colors, QUIET])
     right.axvline(0, color=INK, linewidth=0.8)
     if difference is not None:
-        right.axvline(_mean(difference), color=INK, linestyle="--", linewidth=1.2, label="the model's own difference")
+        right.axvline(_mean(difference), color=INK, linestyle="--", linewidth=1.2, label="the model's own")
         right.legend(frameon=False, fontsize=8, loc="best")
     right.invert_yaxis()
     right.set_title("All parts: do they add up?", loc="left", fontsize=10)
@@ -124,7 +124,7 @@ def plot_alpha(
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     ax.set(xlabel="α, the factor on the head's value vectors", ylabel="share of answers")
     ax.set_title(title, loc="left")
-    figure.legend(frameon=False, loc="outside right upper")
+    figure.legend(frameon=False, loc="outside right center")
     return figure
 
 
@@ -168,11 +168,13 @@ def plot_choice(
     return figure
 
 
-def plot_frequency(log_frequency: torch.Tensor, share: torch.Tensor, effect: Mapping, xlabel: str) -> Figure:
-    """One dot per country, the bins of ``frequency_effect`` as a line, and its ρ with the interval in the title."""
+def plot_frequency(
+    log_frequency: torch.Tensor, share: torch.Tensor, effect: Mapping, xlabel: str, dot: str = "one country"
+) -> Figure:
+    """One dot per country (or what ``dot`` says), the bins of ``frequency_effect`` as a line, ρ with its interval."""
     figure, [ax] = new_figure(7.0, 3.2)
     mark = OUTCOMES["in_context"]
-    ax.scatter(log_frequency, share, s=14, color=QUIET, alpha=0.45, label="one country")
+    ax.scatter(log_frequency, share, s=14, color=QUIET, alpha=0.45, label=dot)
     ax.plot(effect["bin_frequency"], effect["bin_share"], color=mark.color, marker="o", label="mean of a bin")
     ax.set_ylim(-0.04, 1.04)
     ax.yaxis.set_major_formatter(PercentFormatter(1))

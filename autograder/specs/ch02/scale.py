@@ -1,30 +1,40 @@
 """Exercise 2.4, ``scale_head``: one head's value vectors multiplied by alpha at run time.
 
-- any layer, head and alpha on lab-lm; the model's logits after the call are looked at too.
+- any head that writes something, any alpha, on lab-lm and on random-gpt2, whose layers have all their heads;
+- the model's logits after the call are looked at too.
 """
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 import torch
 
 from autograder.specs.base import Card, Exercise, Group, Mistake
-from autograder.specs.ch02.prompts import MODEL, conflict_tokens
+from autograder.specs.ch02.prompts import MODEL, WITH_BIASES, conflict_tokens
+from mechanisms import models
 from mechanisms.check.codec import ModelRef
 
 Rng = np.random.Generator
-LAYERS, HEADS = 3, 4  # a part of lab-lm that every version of it has
 
 
-def _draw_scale(rng: Rng, alphas: tuple[float, ...], and_after: bool) -> dict[str, Any]:
+@cache
+def _telling_heads(model: str) -> tuple[tuple[int, int], ...]:
+    """The (layer, head) pairs where mistakes show: heads that write something, in layers with at least two such."""
+    writes = models.load(model).W_O.flatten(2).norm(dim=-1) > 1e-6
+    return tuple((int(i), int(j)) for i, j in writes.nonzero() if writes[i].sum() > 1)
+
+
+def _draw_scale(rng: Rng, alphas: tuple[float, ...], model: str = MODEL, and_after: bool = False) -> dict[str, Any]:
+    heads = _telling_heads(model)
+    layer, head = heads[int(rng.integers(len(heads)))]
     return {
-        "model": ModelRef(MODEL),
+        "model": ModelRef(model),
         "tokens": conflict_tokens(rng, 2)["tokens"],
-        "layer": int(rng.integers(LAYERS)),
-        "head": int(rng.integers(HEADS)),
+        "layer": layer,
+        "head": head,
         "alpha": float(alphas[int(rng.integers(len(alphas)))]),
         "and_after": and_after,
     }
@@ -127,16 +137,21 @@ EXERCISE = Exercise(
     ),
     groups=(
         Group(
-            "one head, any α",
-            7,
-            partial(_draw_scale, alphas=(-3.0, -1.0, 0.0, 2.0, 5.0), and_after=False),
-            cases=4,
+            "one head of lab-lm",
+            3,
+            partial(_draw_scale, alphas=(-3.0, -1.0, 0.0, 2.0, 5.0)),
             hint="Multiply the slice of one head, [:, :, head], in blocks.{layer}.attn.hook_v, at every position.",
+        ),
+        Group(
+            "one head of a small random GPT-2",
+            4,
+            partial(_draw_scale, alphas=(-3.0, -1.0, 0.0, 2.0, 5.0), model=WITH_BIASES),
+            hint="The number of layers and heads and the biases differ from lab-lm's: nothing may depend on them.",
         ),
         Group(
             "α = 1 changes nothing",
             2,
-            partial(_draw_scale, alphas=(1.0,), and_after=False),
+            partial(_draw_scale, alphas=(1.0,)),
             cases=1,
             hint="With α = 1 the logits must be those of the unchanged model at the last position, [batch, vocab].",
         ),
