@@ -1,4 +1,7 @@
-"""A whole toy class, graded by nbgrader with real kernels: sample students and awkward ones."""
+"""A whole toy class, graded by nbgrader with real kernels: sample students and awkward ones.
+
+One class serves all tests of this file, so run them in one process (`--dist loadfile` with several workers).
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,6 @@ from autograder.nbg.results import read_result
 from autograder.sample_class import write_sample_class
 from autograder.summary import summarise, write_summary
 from mechanisms.errors import UsageError
-
-# One class is graded for all tests of this module: they stay on one worker.
-pytestmark = pytest.mark.xdist_group("toy-class")
 
 RIGHT_DOUBLE = "# exercise: ch90.double\ndef double(values):\n    return [2 * value for value in values]"
 STASH = (

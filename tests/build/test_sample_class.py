@@ -17,7 +17,7 @@ from autograder.sample_class import mistake_student, write_sample_class
 from autograder.summary import summarise, write_summary
 from mechanisms.check import codec
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sample-class")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
