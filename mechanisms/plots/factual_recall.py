@@ -151,6 +151,8 @@ def plot_choice(
         (allowed, "o", OUTCOMES["in_context"].color, "within the budget"),
     ):
         ax.scatter(dev[..., 0][keep], held_out[..., 0][keep], s=22, marker=marker, color=color, label=label, alpha=0.7)
+    unchanged = [split[0, 0, list(alphas).index(1.0), 0] for split in (dev, held_out)]
+    ax.scatter(*unchanged, s=110, marker="*", color=INK, label="unchanged model", zorder=3)
     ax.scatter(choice["dev"], choice["held_out"], s=170, facecolors="none", edgecolors=INK, linewidths=1.8)
     name = f"head {choice['layer']}.{choice['head']}, α = {choice['alpha']:g}"
     ax.annotate(
