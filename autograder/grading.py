@@ -55,7 +55,7 @@ def grade_class(
     Raises UsageError when the chapter was not released.
     """
     if not project.release(chapter).exists():
-        raise UsageError(f"Nothing was released for {chapter.slug}: run 'autograder exercises --release' first.")
+        raise UsageError(f"Nothing was released for {chapter.slug}: run 'autograder exercises' first.")
     release = nbformat.read(project.release(chapter), as_version=4)
     base = _base_fingerprint(project, chapter)
     results = []

@@ -13,13 +13,16 @@ import os
 class CourseError(Exception):
     """A foreseeable problem, explained in one sentence that says what to do about it.
 
-    ``page`` is the slug of a page under ``book/errors/`` with symptom, cause and fix.
+    ``page`` is the slug of a page under ``book/errors/`` with symptom, cause and fix; a kind of error that has
+    one page for all its cases names it as ``usual_page``.
     """
+
+    usual_page: str | None = None
 
     def __init__(self, message: str, page: str | None = None):
         super().__init__(message)
         self.message = message
-        self.page = page
+        self.page = page or self.usual_page
 
     def __str__(self) -> str:
         return f"{self.message} {self.link()}" if self.page else self.message
@@ -62,9 +65,13 @@ class BadData(CourseError):
 class ModelMissing(CourseError):
     """A model's folder or one of its files is not there."""
 
+    usual_page = "model-missing"
+
 
 class DiskFull(CourseError):
     """There is no room left to write a file; the old file, if any, is untouched."""
+
+    usual_page = "disk-full"
 
 
 class CannotWrite(CourseError):
@@ -73,6 +80,8 @@ class CannotWrite(CourseError):
 
 class BadNotebook(CourseError):
     """A notebook file cannot be read or used."""
+
+    usual_page = "notebook-unreadable"
 
 
 class BuildError(CourseError):

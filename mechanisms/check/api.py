@@ -69,8 +69,9 @@ def _present(verdict: Verdict) -> CheckResult:
     if verdict.status in (FAILED, STUB):
         if notebook and verdict.status == FAILED:
             _display(verdict.to_text(), verdict.to_html())
-            raise CheckFailed(verdict.to_text(), brief=verdict.brief())
-        raise CheckFailed(verdict.to_text())
+            raise CheckFailed(verdict.to_text(), page="no-points-yet", brief=verdict.brief())
+        page = "still-raises-not-implemented" if verdict.status == STUB else "no-points-yet"
+        raise CheckFailed(verdict.to_text(), page=page)
     if not notebook:
         print(verdict.to_text())
     return CheckResult(verdict)
@@ -89,40 +90,45 @@ def _display(text: str, html: str) -> None:
     publish_display_data({"text/plain": text, "text/html": html})
 
 
+def _misuse(message: str) -> UsageError:
+    """check was given something that is not the function that an exercise asks for."""
+    return UsageError(message, page="check-needs-the-function")
+
+
 def _function(fn: Any) -> Callable[..., Any]:
     """The function, or one sentence about what was given in its place."""
     give = "check takes the function itself, without parentheses, as in check(scale_head)"
     if fn is _NOTHING:
-        raise UsageError(f"check needs a function: {give}.")
+        raise _misuse(f"check needs a function: {give}.")
     if fn is None:
-        raise UsageError(f"check was given None, which is what a function that returns nothing gives: {give}.")
+        raise _misuse(f"check was given None, which is what a function that returns nothing gives: {give}.")
     if isinstance(fn, str):
-        raise UsageError(f"check was given the text {_clip(repr(fn))}: {give}, and without quotes.")
+        raise _misuse(f"check was given the text {_clip(repr(fn))}: {give}, and without quotes.")
     if isinstance(fn, type):
-        raise UsageError(f"check was given the class {fn.__name__}: {give}.")
+        raise _misuse(f"check was given the class {fn.__name__}: {give}.")
     if isinstance(fn, functools.partial):
-        raise UsageError(f"check was given a functools.partial, which already has some of its arguments: {give}.")
+        raise _misuse(f"check was given a functools.partial, which already has some of its arguments: {give}.")
     if isinstance(fn, types.ModuleType):
-        raise UsageError(f"check was given the module {fn.__name__}: {give}.")
+        raise _misuse(f"check was given the module {fn.__name__}: {give}.")
     if isinstance(fn, types.MethodType):
-        raise UsageError(f"check was given the method {fn.__name__} of an object: write a plain function with def.")
+        raise _misuse(f"check was given the method {fn.__name__} of an object: write a plain function with def.")
     if isinstance(fn, types.BuiltinFunctionType | types.WrapperDescriptorType | types.MethodDescriptorType):
-        raise UsageError(f"check was given {fn.__name__}, which is part of Python or a library: {give}.")
+        raise _misuse(f"check was given {fn.__name__}, which is part of Python or a library: {give}.")
     if not isinstance(inspect.unwrap(fn) if callable(fn) else fn, types.FunctionType):
         kind = type(fn).__name__
         article = "an" if kind[0].lower() in "aeiou" else "a"
-        raise UsageError(f"check was given {article} {kind}, which is no function: {give}.")
+        raise _misuse(f"check was given {article} {kind}, which is no function: {give}.")
     return fn
 
 
 def _exercise_name(function: Callable[..., Any], exercise: str | None) -> str:
     if exercise is not None:
         if not isinstance(exercise, str):
-            raise UsageError('The second argument of check is an exercise\'s name in quotes, as in "scale_head".')
+            raise _misuse('The second argument of check is an exercise\'s name in quotes, as in "scale_head".')
         return exercise
     name = getattr(function, "__name__", "")
     if name == "<lambda>":
-        raise UsageError("check was given a lambda, which has no name: write the function with def and its given name.")
+        raise _misuse("check was given a lambda, which has no name: write the function with def and its given name.")
     return name
 
 
@@ -131,9 +137,12 @@ def _require_signature(function: Callable[..., Any], entry: dict[str, Any]) -> N
     name, wanted = entry["function"], entry["parameters"]
     code = inspect.unwrap(function)
     if inspect.isgeneratorfunction(code):
-        raise UsageError(f"{name} uses yield, so a call of it gives no result: use return, once, at the end.")
+        raise UsageError(
+            f"{name} uses yield, so a call of it gives no result: use return, once, at the end.",
+            page="wrong-parameters",
+        )
     if inspect.iscoroutinefunction(code):
-        raise UsageError(f"{name} is written with 'async def': write it with 'def'.")
+        raise UsageError(f"{name} is written with 'async def': write it with 'def'.", page="wrong-parameters")
     parameters = inspect.signature(function).parameters.values()
     named = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     needed = {
@@ -146,7 +155,8 @@ def _require_signature(function: Callable[..., Any], entry: dict[str, Any]) -> N
     has = ", ".join(str(p).split(":")[0].split("=")[0].strip() for p in parameters)
     raise UsageError(
         f"{name} must take the parameters ({', '.join(wanted)}), yours takes ({has}): "
-        "keep the first line of the function as it was given."
+        "keep the first line of the function as it was given.",
+        page="wrong-parameters",
     )
 
 

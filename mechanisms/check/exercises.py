@@ -39,7 +39,7 @@ def find(name: str) -> dict[str, Any]:
                 stamp = arrays.stat().st_mtime_ns if arrays.exists() else 0
                 text, content = _chapter(path, path.stat().st_mtime_ns, stamp)
                 return _entry(text, content, function)
-    raise UsageError(_unknown("exercise", name, list(known.values())))
+    raise UsageError(_unknown("exercise", name, list(known.values())), page="no-exercise-of-that-name")
 
 
 @lru_cache(maxsize=64)

@@ -78,7 +78,8 @@ def test_a_failure_shows_its_card_and_one_line(outputs):
 
 def test_a_stub_and_a_wrong_call_show_one_sentence(outputs):
     assert outputs["stub"].outputs[0].traceback == [
-        "scale_rows still raises NotImplementedError: write it above, run its cell, run this again."
+        "scale_rows still raises NotImplementedError: write it above, run its cell, run this again. "
+        "(More: 'still-raises-not-implemented' in the book's list of errors.)"
     ]
     assert outputs["number"].outputs[0].traceback[0].startswith("check was given an int")
 

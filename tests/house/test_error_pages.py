@@ -14,19 +14,23 @@ PAGES = sorted((ROOT / "book" / "errors").glob("*.md"))
 
 
 def slugs_in_code() -> dict[str, str]:
-    """Every literal page= that an error is raised with, and the file it stands in."""
+    """Every literal page= of a call, and every usual_page of a class, and the file it stands in."""
     found = {}
     for path in tracked_files():
         if path.suffix == ".py" and path.parts[0] in ("mechanisms", "autograder"):
             for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8"))):
-                raised = node.exc if isinstance(node, ast.Raise) else None
-                for keyword in getattr(raised, "keywords", []):
-                    if keyword.arg == "page" and isinstance(keyword.value, ast.Constant) and keyword.value.value:
-                        found[keyword.value.value] = str(path)
+                named = node.targets[0] if isinstance(node, ast.Assign) else None
+                if isinstance(named, ast.Name) and named.id == "usual_page":
+                    found[node.value.value] = str(path)
+                if isinstance(node, ast.Call) and path.parts[0] == "mechanisms":
+                    for keyword in node.keywords:
+                        if keyword.arg == "page" and isinstance(keyword.value, ast.Constant) and keyword.value.value:
+                            found[keyword.value.value] = str(path)
     return found
 
 
 def test_every_page_that_an_error_names_is_there():
+    assert len(slugs_in_code()) >= 5
     missing = {slug: path for slug, path in slugs_in_code().items() if not (ROOT / f"book/errors/{slug}.md").exists()}
     assert not missing
 

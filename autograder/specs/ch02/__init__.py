@@ -16,5 +16,5 @@ CHAPTER = Chapter(
     title="Factual recall",
     notebook="factual_recall",
     exercises=tuple(module.EXERCISE for module in (items, rates, parts, scale, choose, frequency)),
-    page="chapters/02_factual_recall.html",
+    page="book/chapters/02_factual_recall.html",
 )
