@@ -74,9 +74,10 @@ def by_chunks(function, tokens, *others, size=256):
 # capital the model does not know has nothing to set against the context. So we ask the bare question first.
 
 # %% role="demo"
+from mechanisms.models import card
 from mechanisms.plots import factual_recall as plots
 
-corpus = Corpus(0)
+corpus = Corpus(0, zipf=card("lab-lm")["recipe"]["zipf"])  # the law by which training met the countries
 question_tokens, true_answers = questions(corpus)  # one row per country, most frequent first
 knows = by_chunks(lambda tokens: model(tokens)[:, -1].argmax(-1), question_tokens) == true_answers
 recalled = [country.name for country, known in zip(world, knows, strict=True) if known]
@@ -656,7 +657,8 @@ predict("02.q2", None)
 
 # %% [markdown]
 # The paper counts countries and cities in the Pile, the corpus of Pythia, and finds that both frequencies strongly
-# affect which answer wins. In our world the frequencies are known exactly: the corpus drew countries from a Zipf law.
+# affect which answer wins. In our world the frequencies are known exactly: the corpus drew its facts about countries
+# from a Zipf law.
 #
 # Two ways to look at the same cloud of points, one point per **country** (the unit that was drawn; ten prompts about
 # one country are not ten independent observations):

@@ -56,7 +56,7 @@ FACTUAL_RECALL = (
         "86.2% (body; memory head 15.7 of Pythia-1.4B scaled down); “to 88%” (abstract)",
         _steered("in_context"),
     ),
-    Claim("steered_memory", "Memorised answers with one head scaled the other way", "—", _steered("memorised")),
+    Claim("steered_memory", "Memorised answers with one head scaled, held-out prompts", "—", _steered("memorised")),
     Claim(
         "country_frequency",
         "The share of in-context answers goes with the frequency of the country",
