@@ -314,7 +314,7 @@ plots.plot_outcomes(
 def logit_difference_parts(
     model, tokens: Int[Tensor, "batch pos"], in_context: Int[Tensor, "batch"], memorised: Int[Tensor, "batch"]
 ) -> dict[str, Tensor]:
-    """Takes logit[in_context] - logit[memorised] at the last position apart (paper, section 5, figure 4).
+    """Takes logit[in_context] - logit[memorised] at the last position apart (paper, figure 4).
 
     tokens: prompts with <bos>. in_context, memorised: token ids of the two answers.
     The final LayerNorm's scale is frozen at its actual value at the last position. Returns, in logits,
@@ -437,7 +437,7 @@ predict("02.q1", None)
 def scale_head(
     model, tokens: Int[Tensor, "batch pos"], layer: int, head: int, alpha: float
 ) -> Float[Tensor, "batch vocab"]:
-    """Logits at the last position with one head's value vectors multiplied by alpha (paper, section 6).
+    """Logits at the last position with one head's value vectors multiplied by alpha (paper, the intervention).
 
     All positions are scaled; other heads and the attention pattern are untouched. Afterwards the model gives the
     same logits as before the call: no hook stays behind and no weight is changed.
@@ -545,7 +545,7 @@ def choose_head(
     alphas: list[float],
     max_loss: float,
 ) -> dict[str, int | float]:
-    """The setting with the most in-context answers on dev, among those that break little (paper, section 6).
+    """The setting with the most in-context answers on dev, among those that break little (paper, the intervention).
 
     dev, held_out: rates of in-context, memorised, other answers, in this order. unrelated: accuracy elsewhere.
     A setting is within the budget if its accuracy is at most max_loss below that of the same head at alpha = 1.
@@ -684,7 +684,7 @@ def frequency_effect(
     resamples: Int[Tensor, "n_boot n"],
     n_bins: int,
 ) -> dict[str, Tensor | float]:
-    """How the share of in-context answers goes with frequency (paper, section 4).
+    """How the share of in-context answers goes with frequency (paper, the frequency analysis).
 
     One entry per country. Returns {"bin_frequency": [n_bins], "bin_share": [n_bins]}, means within bins of equal
     count in order of frequency, and {"rho", "low", "high"}: Spearman's rank correlation (ties share their mean

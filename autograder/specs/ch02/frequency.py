@@ -178,7 +178,7 @@ EXERCISE = Exercise(
         minutes=15,
         why="A line through eight points always seems to go somewhere. Ranks survive the long tail of word "
         "frequencies, and an interval says whether another draw of countries could have shown the opposite.",
-        paper="Section 4: answers against the frequency of country and city in the pretraining data.",
+        paper="The frequency analysis: answers against the frequency of country and city in the pretraining data.",
     ),
     groups=(
         Group(

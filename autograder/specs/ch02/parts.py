@@ -136,8 +136,8 @@ EXERCISE = Exercise(
         minutes=20,
         why="This is the microscope of the chapter: it says which heads argue for the context and which for memory. "
         "It is linear algebra and no approximation, so a sum proves that it is right.",
-        paper="Section 5, figure 4: head attribution. The figure's caption describes a plain dot product with the "
-        "unembedding; we also divide by the final LayerNorm's scale, so that the parts add up.",
+        paper="Figure 4: head attribution. The figure's caption describes a plain dot product with the unembedding; "
+        "we also divide by the final LayerNorm's scale, so that the parts add up.",
     ),
     groups=(
         Group(

@@ -133,7 +133,7 @@ EXERCISE = Exercise(
         minutes=15,
         why="Attribution suggests, intervention decides. This one function is the whole experiment of the paper, and "
         "the habit of leaving a model as you found it will save you days.",
-        paper="Section 6: multiplying the value vectors of one head by α at run time.",
+        paper="The intervention: multiplying the value vectors of one head by α at run time.",
     ),
     groups=(
         Group(
