@@ -347,8 +347,8 @@ svg text {{ fill: var(--ink); font-size: 12px; text-anchor: middle; }}
 table {{ border-collapse: collapse; background: var(--card); }}
 th, td {{ border: 1px solid var(--line); padding: .4rem .6rem; text-align: center; vertical-align: top; }}
 tbody th {{ text-align: left; font-weight: 600; overflow-wrap: anywhere; }} thead th {{ vertical-align: bottom; }}
-.scroll {{ overflow-x: auto; }} .scroll tbody th {{ min-width: 11rem; }}
-.said {{ text-align: left; min-width: 22rem; font-size: .92rem; }} .said p {{ margin: 0 0 .3rem; }}
+.scroll {{ overflow-x: auto; }} .scroll tbody th {{ min-width: 9rem; }} .scroll table {{ font-size: .86rem; }}
+.said {{ text-align: left; min-width: 16rem; font-size: .92rem; }} .said p {{ margin: 0 0 .3rem; }}
 .full {{ color: var(--good); background: var(--goodbg); }}
 .part, .look {{ color: var(--part); background: var(--partbg); }}
 .zero {{ color: var(--bad); background: var(--badbg); }}

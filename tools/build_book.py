@@ -3,7 +3,7 @@
 - runs `jupyter-book build` from the repository's root, nitpicky, and keeps its words in .make/book.log;
 - forgets the kept results of executed cells when the package behind them has changed;
 - does nothing when neither a page nor the package has changed since the last good build;
-- refuses an empty or half-built book: every page of _toc.yml must be there, with its title.
+- refuses an empty or half-built book: every page of _toc.yml must be there, with its title and its figures.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import html
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -28,6 +29,10 @@ STAMP = BUILT / "built.json"
 # What the pages' cells run, and what else a page is made of.
 PACKAGE = ("mechanisms",)
 PAGES = ("book", "_config.yml", "_toc.yml", "tests/SKIPS.md", "requirements.lock", "tools/build_book.py")
+
+
+# A backend that is set for tests, such as Agg, would print figures as "<Figure size ...>" in place of showing them.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
 
 
 class BookError(Exception):
@@ -82,14 +87,17 @@ def letters(heading: str) -> str:
 
 
 def faults(root: Path, built: Path) -> list[str]:
-    """What is missing from a built book: a page, or a page's title."""
+    """What is missing from a built book: a page, a page's title, or a figure of which only the name was printed."""
     found = []
     for page in pages_of(yaml.safe_load((root / "_toc.yml").read_text("utf-8"))):
         target = built / f"{page}.html"
         if not target.is_file():
             found.append(f"{page}.html was not built")
             continue
-        headings = re.findall(r"(?s)<h1[^>]*>(.*?)</h1>", target.read_text("utf-8"))
+        text = target.read_text("utf-8")
+        if "&lt;Figure size" in text:
+            found.append(f"{page}.html has a figure's name in place of the figure")
+        headings = re.findall(r"(?s)<h1[^>]*>(.*?)</h1>", text)
         title = title_of(root / f"{page}.md")
         if not any(letters(heading).startswith(letters(title)) for heading in headings):
             found.append(f"{page}.html does not have the title '{title}'")
@@ -102,7 +110,7 @@ def run_jupyter_book() -> None:
     command = [str(program), "build", ".", "--path-output", "book", "-W", "-n", "--keep-going"]
     LOG.parent.mkdir(exist_ok=True)
     with LOG.open("w", encoding="utf-8") as log:
-        code = subprocess.run(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT).returncode
+        code = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, stdout=log, stderr=subprocess.STDOUT).returncode
     if code:
         text = re.sub(r"\x1b\[[0-9;]*m", "", LOG.read_text("utf-8"))
         telling = [line for line in text.splitlines() if re.search(r"WARNING:|ERROR:|Error:", line)]

@@ -47,6 +47,12 @@ def test_a_page_with_another_title_is_a_fault(tiny_book):
     assert build_book.faults(tiny_book, tiny_book / "html") == ["b.html does not have the title 'The second'"]
 
 
+def test_a_figure_that_is_only_named_is_a_fault(tiny_book):
+    page = tiny_book / "html" / "b.html"
+    page.write_text(page.read_text() + "<pre>&lt;Figure size 640x480 with 1 Axes&gt;</pre>")
+    assert build_book.faults(tiny_book, tiny_book / "html") == ["b.html has a figure's name in place of the figure"]
+
+
 def test_a_page_without_a_title_is_named(tiny_book):
     (tiny_book / "b.md").write_text("Text.\n")
     with pytest.raises(build_book.BookError, match=r"b\.md has no title"):
