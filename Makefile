@@ -30,7 +30,8 @@ export MPLBACKEND ?= Agg
 # Every step's words appear at once, also in a log.
 export PYTHONUNBUFFERED := 1
 
-PYTEST := $(BIN)/python -m pytest -n $(JOBS)
+# A file stays with one worker: its tests share what is slow to make, such as a graded class.
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 .PHONY: help setup course exercises sample-class summary book serve test test-fast lint bench lab-lm lock clean
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 
 import pytest
 from tracked import ROOT
@@ -52,3 +53,16 @@ def test_nothing_is_fetched_while_the_course_runs():
 def test_clean_leaves_grades_and_the_environment_alone():
     recipe = MAKEFILE.split("\nclean:")[1]
     assert not re.search(r"rm -rf[^\n]*(\bcourse\b|\.venv)", recipe)
+
+
+def test_every_test_file_is_collected():
+    """pytest passes over folders with certain names: no file of tests may be lost that way."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    collected = {line.split("::")[0] for line in done.stdout.splitlines() if "::" in line}
+    files = {str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_*.py")}
+    assert files and collected == files
