@@ -75,19 +75,21 @@ def build_chapter(project: Project, chapter: Chapter, check: bool = False) -> Bu
     if leaks:
         raise BuildError(f"The release of {chapter.slug} would give away {len(leaks)} thing(s); first, {leaks[0]}.")
     _update(project.exercise(chapter), text.encode("utf-8"), built, check)
-    _update_snapshot(project, chapter, namespace, built, check)
+    _update_snapshot(project, chapter, namespace, public, built, check)
     return built
 
 
-def _update_snapshot(project: Project, chapter: Chapter, namespace: dict[str, Any], built: Built, check: bool) -> None:
+def _update_snapshot(
+    project: Project, chapter: Chapter, namespace: dict[str, Any], tree: dict[str, Any], built: Built, check: bool
+) -> None:
     """The public cases; files that differ by rounding only are left as they are."""
     paths = list(codec.files(snapshots.stem(chapter, project.snapshots)))
-    if not snapshots.stale(chapter, namespace, project.snapshots):
+    if not snapshots.stale(chapter, namespace, project.snapshots, tree=tree):
         built.unchanged += paths
         return
     built.changed += paths
     if not check:
-        snapshots.write(chapter, namespace, project.snapshots)
+        snapshots.write(chapter, namespace, project.snapshots, tree=tree)
 
 
 def expected_values(snapshot: dict[str, Any]) -> list[Any]:
