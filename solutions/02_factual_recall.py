@@ -175,7 +175,7 @@ for item in items[5 :: len(items) // 4 + 31]:
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Close to (number of recalled countries) × 183 prompts, as no two capitals of the lab world share a token. Of the four
+# (Number of recalled countries) × 182 prompts, as no two capitals of the lab world share a token. Of the four
 # printed prompts some are answered from the context and some from memory. Four prompts are an anecdote, though. We need
 # rates.
 #
@@ -185,7 +185,8 @@ for item in items[5 :: len(items) // 4 + 31]:
 #
 # Tens of thousands of prompts are more than we need. From here on the notebook works with a fixed random sample, 6
 # false capitals per country, already turned into tokens (so you can go on even if exercise 1 still resists). Half of
-# the recalled countries are the **development** half; the others are **held out** until exercise 5.
+# the recalled countries are the **development** half; the others are **held out**: exercise 5
+# will choose a setting without looking at them.
 
 # %% role="demo"
 sample = conflict_set(corpus, per_country=6, seed=1)
@@ -268,8 +269,8 @@ plots.plot_outcomes(
 #
 # ## 3 · Which parts argue for which answer?
 #
-# The last layer adds: the residual stream at the last position is the **sum** of what the embedding, every head, every
-# MLP and every bias wrote into it. Write $r$ for that sum and $W_U$ for the unembedding. Then
+# Every layer only adds: the residual stream at the last position is the **sum** of what the embedding, every head,
+# every MLP and every bias wrote into it. Write $r$ for that sum and $W_U$ for the unembedding. Then
 #
 # $$u = W_U[:, \text{in-context}] - W_U[:, \text{memorised}]$$
 #
@@ -279,8 +280,9 @@ plots.plot_outcomes(
 #
 # $$\text{logit difference} = \frac{r}{\sigma} \cdot u + b_U[\text{in-context}] - b_U[\text{memorised}]$$
 #
-# Here $x_0$ is the embedding, $z_{l,h}$ the output of head $h$ in layer $l$ before its output matrix $W_O^{l,h}$, $m_l$
-# the output of an MLP, and $\sigma$ the number by which the final LayerNorm divides.
+# Here $x_0$ is the embedding (token plus position, in a model that has positions there), $z_{l,h}$ the output of head
+# $h$ in layer $l$ before its output matrix $W_O^{l,h}$, $m_l$ the output of an MLP, and $\sigma$ the number by which
+# the final LayerNorm divides.
 #
 # The one nonlinear thing in the way is $\sigma$, because it depends on all of $r$. Direct logit attribution **freezes**
 # it at the value it really had in this run. Then the formula is linear, and the contribution of a head is
@@ -521,13 +523,14 @@ alpha_slider(
 #
 # ## 5 · Choose without fooling yourself
 #
-# You are about to try every head at every α and keep the best. With hundreds of candidates the best one is also the
-# *luckiest* one, and its rate on the very prompts that chose it is too good. So: choose on the development half, then
-# look at the held-out half **once**.
+# You are about to try every head at every α and keep the best. With dozens of candidates the best one is also the
+# *luckiest* one, and its rate on the very prompts that chose it is too good. So the choice is made on the development
+# half alone. The held-out half takes no part in it; it is there for the report.
 #
 # And a knob that turns every answer into the in-context one is worth little if it wrecks the rest. We measure the
 # accuracy on **unrelated prompts** (bare questions about capitals, languages, currencies; indirect objects such as
-# "Anna gave a ticket to …") at every setting and set a budget: at most `max_loss` below the unchanged model (α = 1).
+# "Anna gave a ticket to …") at every setting and set a budget: at most `max_loss` below the unchanged model (α = 1), in
+# points of accuracy and not as a share of it. A setting that makes the accuracy better is within the budget.
 #
 # {card choose_head}
 #
@@ -591,15 +594,15 @@ check(choose_head)  # exercise: ch02.choose_head
 # </details>
 
 # %% [markdown]
-# Now for real: every head, every α. This is the slowest cell of the notebook (some ten seconds on a laptop).
+# Now for real: every head, every α. This is the slowest cell of the notebook (some fifteen seconds on a laptop).
 
 # %% role="demo"
 from tqdm.auto import tqdm
 
 dev_few = development.where(torch.arange(0, len(development), 3))  # two prompts for every country
 held_few = held_out.where(torch.arange(0, len(held_out), 3))
-unrelated_batches = [corpus.facts(24, relation, template=2) for relation in ("capital", "language", "currency")]
-unrelated_batches.append(corpus.ioi(24))
+unrelated_batches = [corpus.facts(48, relation, template=2) for relation in ("capital", "language", "currency")]
+unrelated_batches.append(corpus.ioi(48))
 
 
 def unrelated_accuracy(layer, head, alpha):
@@ -620,7 +623,7 @@ for layer, head in tqdm([(layer, head) for layer in range(n_layers) for head in 
 
 MAX_LOSS = 0.05
 choice = choose_head(dev, held, unrelated, ALPHAS, MAX_LOSS)
-print(choice)
+print({name: round(value, 3) for name, value in choice.items()})
 plots.plot_choice(dev, held, unrelated, ALPHAS, MAX_LOSS, choice)
 
 # %% [markdown]
@@ -641,7 +644,8 @@ plots.plot_alpha(ALPHAS, held[chosen], name, unrelated=unrelated[chosen].tolist(
 # why we split. Crosses to the right of the ring are settings that would have won without the budget.
 #
 # Compare the chosen head with the strongest heads of your attribution map. It need not be the same one. Where it is
-# not, ask what direct attribution could not see.
+# not, ask what direct attribution could not see: a head of the first layer may write next to nothing into the answer
+# itself and still move most answers, through the heads and MLPs that read what it wrote.
 #
 # The abstract of the paper says 88%, its body 86.2% for the full set of capitals. Both may be right about different
 # sets of prompts; when you quote a number, quote where it stands.

@@ -17,20 +17,26 @@ from autograder.specs.base import Card, Exercise, Group, Mistake
 Rng = np.random.Generator
 
 
-def _draw_sweep(rng: Rng, tempting: bool, lucky: bool) -> dict[str, Any]:
+def _draw_sweep(
+    rng: Rng, tempting: bool = False, lucky: bool = False, base: float = 0.9, best_loss: float | None = None
+) -> dict[str, Any]:
     """A made-up sweep. ``tempting``: the best settings on dev break too much elsewhere. ``lucky``: another setting
-    within the budget looks better on held-out prompts."""
+    within the budget looks better on held-out prompts. ``base``: about the accuracy of the unchanged model.
+    ``best_loss``: what the best setting costs of it (less than 0: it gains)."""
     layers, heads = int(rng.integers(2, 4)), int(rng.integers(2, 5))
     alphas = [-2.0, 0.0, 0.5, 1.0, 2.0, 4.0]
     shape = (layers, heads, len(alphas))
     rates = rng.dirichlet((2.0, 2.0, 1.0), size=shape) * 0.8 + np.array([0.04, 0.08, 0.08])
     held = np.abs(rates + rng.normal(scale=0.02, size=rates.shape))
-    baseline, max_loss = 0.9 + 0.05 * rng.random(), 0.05
-    unrelated = baseline - 0.04 * rng.random(shape)
+    baseline, max_loss = base + 0.05 * rng.random(), 0.05
+    unrelated = baseline - 0.04 * baseline * rng.random(shape)
     places = [tuple(int(i) for i in np.unravel_index(k, shape)) for k in rng.permutation(math.prod(shape))]
-    best, trap, luck, quiet = [place for place in places if alphas[place[2]] != 1.0][:4]
+    # never the very first setting: an argmax over nothing allowed would find it by accident
+    best, trap, luck, quiet = [place for place in places if alphas[place[2]] != 1.0 and any(place)][:4]
     rates[best], held[best] = (0.90, 0.06, 0.04), (0.84, 0.09, 0.07)
     rates[quiet], held[quiet] = (0.05, 0.02, 0.93), (0.04, 0.02, 0.94)
+    if best_loss is not None:
+        unrelated[best] = baseline - best_loss
     if tempting:
         rates[trap], held[trap] = (0.96, 0.01, 0.03), (0.95, 0.02, 0.03)
         unrelated[trap] = baseline - 0.05 - 0.02 - 0.2 * rng.random()
@@ -58,6 +64,22 @@ def chooses_on_held_out(dev, held_out, unrelated, alphas, max_loss):
 
 def ignores_the_damage(dev, held_out, unrelated, alphas, max_loss):
     score = dev[..., 0]
+    layer, head, a = (int(i) for i in np.unravel_index(int(score.argmax()), score.shape))
+    at = (layer, head, a, 0)
+    return {"layer": layer, "head": head, "alpha": alphas[a], "dev": dev[at].item(), "held_out": held_out[at].item()}
+
+
+def rejects_improvements(dev, held_out, unrelated, alphas, max_loss):
+    change = unrelated[:, :, alphas.index(1.0)][..., None] - unrelated
+    score = torch.where(change.abs() <= max_loss, dev[..., 0], torch.tensor(-1.0))
+    layer, head, a = (int(i) for i in np.unravel_index(int(score.argmax()), score.shape))
+    at = (layer, head, a, 0)
+    return {"layer": layer, "head": head, "alpha": alphas[a], "dev": dev[at].item(), "held_out": held_out[at].item()}
+
+
+def takes_the_budget_for_a_share(dev, held_out, unrelated, alphas, max_loss):
+    baseline = unrelated[:, :, alphas.index(1.0)][..., None]
+    score = torch.where(baseline - unrelated <= max_loss * baseline, dev[..., 0], torch.tensor(-1.0))
     layer, head, a = (int(i) for i in np.unravel_index(int(score.argmax()), score.shape))
     at = (layer, head, a, 0)
     return {"layer": layer, "head": head, "alpha": alphas[a], "dev": dev[at].item(), "held_out": held_out[at].item()}
@@ -122,7 +144,7 @@ EXERCISE = Exercise(
         title="Choose an intervention without fooling yourself",
         difficulty=2,
         minutes=12,
-        why="The best of two hundred settings is partly good and partly lucky. Two splits and a budget for damage "
+        why="The best of many settings is partly good and partly lucky. Two splits and a budget for damage "
         "are the difference between a finding and a number that nobody can repeat.",
         paper="The intervention's evaluation: α chosen on a small split, rates reported on the full set (86.2% in "
         "the body, 88% in the abstract).",
@@ -130,22 +152,36 @@ EXERCISE = Exercise(
     groups=(
         Group(
             "the best setting does no harm",
-            3,
-            partial(_draw_sweep, tempting=False, lucky=False),
+            2,
+            _draw_sweep,
             hint="Look for the largest in-context rate (index 0 of the last axis) and report both splits at that "
             "setting.",
         ),
         Group(
             "the best setting breaks too much",
-            3,
-            partial(_draw_sweep, tempting=True, lucky=False),
+            2,
+            partial(_draw_sweep, tempting=True),
             hint="Rule out settings whose accuracy is more than max_loss below that of the same head at α = 1.",
         ),
         Group(
             "another setting is lucky on held-out prompts",
             2,
-            partial(_draw_sweep, tempting=False, lucky=True),
-            hint="Only dev and unrelated may take part in the choice; held_out is looked at once, at the end.",
+            partial(_draw_sweep, lucky=True),
+            hint="Only dev and unrelated may take part in the choice; held_out is read at the end, for the report.",
+        ),
+        Group(
+            "the best setting even improves the rest",
+            1,
+            partial(_draw_sweep, base=0.6, best_loss=-0.12),
+            cases=1,
+            hint="A gain is no loss: the budget limits how far the accuracy may fall, not how far it may rise.",
+        ),
+        Group(
+            "the best setting uses up most of the budget",
+            1,
+            partial(_draw_sweep, base=0.6, best_loss=0.042),
+            cases=1,
+            hint="max_loss is in points of accuracy (0.05 is from 0.60 down to 0.55), not a share of the accuracy.",
         ),
     ),
     mistakes=(
@@ -159,7 +195,19 @@ EXERCISE = Exercise(
             ignores_the_damage,
             "You chose the best setting whatever it breaks. Only settings that lose at most max_loss on unrelated "
             "prompts, compared with α = 1, may win.",
-            5,
+            6,
+        ),
+        Mistake(
+            rejects_improvements,
+            "You rule out settings that change the accuracy on unrelated prompts by more than max_loss in either "
+            "direction. A setting that makes it better is within the budget.",
+            7,
+        ),
+        Mistake(
+            takes_the_budget_for_a_share,
+            "You count the loss as a share of the unchanged accuracy. The budget is in points of accuracy: baseline "
+            "minus accuracy, at most max_loss.",
+            7,
         ),
         Mistake(
             reports_the_dev_rate,

@@ -82,6 +82,15 @@ def scales_a_position_in_place_of_a_head(model, tokens, layer, head, alpha):
     return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_v", hook)])[:, -1]
 
 
+def scales_the_last_position_only(model, tokens, layer, head, alpha):
+    def hook(value, hook):
+        value = value.clone()
+        value[:, -1, head] *= alpha
+        return value
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_v", hook)])[:, -1]
+
+
 def leaves_the_hook_behind(model, tokens, layer, head, alpha):
     def hook(value, hook):
         value = value.clone()
@@ -146,7 +155,8 @@ EXERCISE = Exercise(
             "one head of a small random GPT-2",
             4,
             partial(_draw_scale, alphas=(-3.0, -1.0, 0.0, 2.0, 5.0), model=WITH_BIASES),
-            hint="The number of layers and heads and the biases differ from lab-lm's: nothing may depend on them.",
+            hint="If lab-lm's head is right and this one is not: the number of layers and heads and the biases differ "
+            "from lab-lm's, and nothing may depend on them.",
         ),
         Group(
             "α = 1 changes nothing",
@@ -159,8 +169,8 @@ EXERCISE = Exercise(
             "the model afterwards",
             3,
             partial(_draw_scale, alphas=(-2.0, 0.0, 4.0), and_after=True),
-            hint="After the call the model must be as it was: model.run_with_hooks removes its hooks, model.add_hook "
-            "does not.",
+            hint="If result['scaled'] is wrong, the logits are, as above, and nothing is said about cleaning up. If "
+            "result['model_afterwards'] is wrong: model.run_with_hooks removes its hooks, model.add_hook does not.",
         ),
     ),
     mistakes=(
@@ -192,6 +202,12 @@ EXERCISE = Exercise(
             scales_a_position_in_place_of_a_head,
             "Your slice [:, head] picks a position: the axes are [batch, position, head, d_head], so one head is [:, "
             ":, head].",
+            2,
+        ),
+        Mistake(
+            scales_the_last_position_only,
+            "You scale the value vector of the last position only. The head collects the values of all positions "
+            "it attends to: multiply [:, :, head], every position.",
             2,
         ),
         Mistake(
