@@ -240,8 +240,11 @@ def pack(batches: list[Batch]) -> Batch:
     """Stacks batches of different lengths, padded on the right."""
     width = max(b.tokens.shape[1] for b in batches)
     pad = vocab.word_ids()[vocab.PAD]
-    grow = lambda x, v: torch.nn.functional.pad(x, (0, width - x.shape[1]), value=v)  # noqa: E731
+
+    def widen(rows: Tensor, filler: int | bool) -> Tensor:
+        return torch.nn.functional.pad(rows, (0, width - rows.shape[1]), value=filler)
+
     return Batch(
-        torch.cat([grow(b.tokens, pad) for b in batches]),
-        torch.cat([grow(b.answers, False) for b in batches]),
+        torch.cat([widen(b.tokens, pad) for b in batches]),
+        torch.cat([widen(b.answers, False) for b in batches]),
     )

@@ -37,7 +37,7 @@ def last_logits(model, tokens: torch.Tensor, hooks: list | None = None) -> torch
 def value_scaling_hook(layer: int, head: int, alpha: float) -> tuple[str, Callable]:
     """A hook that multiplies one head's value vectors [batch, position, head, d_head] by ``alpha``."""
 
-    def scale(value: torch.Tensor, hook: Any) -> torch.Tensor:  # noqa: ARG001 - TransformerLens passes hook by name
+    def scale(value: torch.Tensor, hook: Any) -> torch.Tensor:  # TransformerLens passes hook by name
         value = value.clone()
         value[:, :, head] *= alpha
         return value
