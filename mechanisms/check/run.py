@@ -246,7 +246,7 @@ def _answer(driver: Callable[..., Any], function: Callable[..., Any], arguments:
         answer = plain(result, ANSWER_BYTES)
     except NotPlain as error:
         return {"$refused": {"type": error.kind, "message": error.message}}
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a student's function may raise anything
+    except (Exception, SystemExit) as error:  # a student's function may raise anything
         return _raised(error, function)
     if type(answer) is dict and any(key.startswith("$") for key in answer):
         return {"$refused": {"type": "dict", "message": "it is a dictionary with a key that starts with '$'"}}
@@ -257,7 +257,7 @@ def _raised(error: BaseException, function: Callable[..., Any]) -> dict:
     """What was raised, and where in the student's code: the function's name, the line in it, and its text."""
     try:
         message = str(error).strip()
-    except Exception:  # noqa: BLE001 - a student's exception may fail to print itself
+    except Exception:  # a student's exception may fail to print itself
         message = ""
     detail = {"type": type(error).__name__, "message": _clip(message), "where": "", "function": ""}
     code = getattr(inspect.unwrap(function), "__code__", None)

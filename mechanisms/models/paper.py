@@ -106,7 +106,7 @@ def _hub_answers() -> bool:
         return False
     try:
         get_session().head(constants.ENDPOINT, timeout=REACH_SECONDS)
-    except Exception:  # noqa: BLE001 - whatever the network library raises, it means no
+    except Exception:  # whatever the network library raises, it means no
         return False
     return True
 

@@ -78,7 +78,7 @@ def alpha_slider(
         if key not in seen:
             try:
                 seen[key] = dict(rates_at(*key))
-            except Exception as error:  # noqa: BLE001 - a widget's callback has no cell in which to show a traceback
+            except Exception as error:  # a widget's callback has no cell in which to show a traceback
                 bars.value = html.escape(f"No rates at {key}: {type(error).__name__}: {error}")
                 return
         bars.value = rates_svg(seen[key], identity)
