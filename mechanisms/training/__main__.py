@@ -1,4 +1,4 @@
-"""Command line of the training recipes: ``python -m mechanisms.training lab-lm``.
+"""Command line of the training recipes: ``python -m mechanisms.training lab-lm`` (or lab-gate).
 
 - trains a lab model from its recipe, with a progress bar; started again, it goes on where it stopped;
 - ``--measure-only`` measures a finished checkpoint again and prints the numbers.
@@ -15,43 +15,47 @@ from pathlib import Path
 import torch
 
 from mechanisms.errors import CourseError
-from mechanisms.training.lab_lm import Recipe, rounded, train, write_checkpoint
+from mechanisms.training import lab_gate, lab_lm
 
+RECIPES = {
+    "lab-lm": (lab_lm, "the language model of chapters 01-04"),
+    "lab-gate": (lab_gate, "the attention-only model of chapter 05"),
+}
 SHIPPED = Path(__file__).parents[1] / "models" / "weights"
 
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m mechanisms.training", description=__doc__.splitlines()[0])
-    command = top.add_subparsers(dest="model", required=True).add_parser(
-        "lab-lm", help="the language model of chapters 01-04"
-    )
-    command.add_argument(
-        "--out", type=Path, default=SHIPPED / "lab-lm", help="checkpoint folder (default: the shipped one)"
-    )
-    command.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
-    command.add_argument(
-        "--threads", type=int, default=1, help="CPU threads (default: 1, the setting of the shipped weights)"
-    )
-    command.add_argument("--measure-only", action="store_true", help="measure the checkpoint in --out, train nothing")
-    for item in fields(Recipe):
-        flag = "--" + item.name.replace("_", "-")
-        command.add_argument(flag, type=type(item.default), default=item.default, help=f"default {item.default}")
+    commands = top.add_subparsers(dest="model", required=True)
+    for name, (module, about) in RECIPES.items():
+        command = commands.add_parser(name, help=about)
+        command.add_argument(
+            "--out", type=Path, default=SHIPPED / name, help="checkpoint folder (default: the shipped one)"
+        )
+        command.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+        command.add_argument(
+            "--threads", type=int, default=1, help="CPU threads (default: 1, the setting of the shipped weights)"
+        )
+        command.add_argument(
+            "--measure-only", action="store_true", help="measure the checkpoint in --out, train nothing"
+        )
+        for item in fields(module.Recipe):
+            flag = "--" + item.name.replace("_", "-")
+            command.add_argument(flag, type=type(item.default), default=item.default, help=f"default {item.default}")
     return top
 
 
 def main(argv: list[str] | None = None) -> int:
     options = parser().parse_args(argv)
-    recipe = Recipe(**{item.name: getattr(options, item.name) for item in fields(Recipe)})
+    module = RECIPES[options.model][0]
+    recipe = module.Recipe(**{item.name: getattr(options, item.name) for item in fields(module.Recipe)})
     torch.set_num_threads(options.threads)
     try:
         if options.measure_only:
-            from mechanisms.models.lab import boot
-            from mechanisms.training.measure import measure
-
-            print(json.dumps(rounded(measure(boot(options.out), recipe.corpus_settings())), indent=1))
+            print(json.dumps(lab_lm.rounded(module.measure_checkpoint(options.out, recipe)), indent=1))
             return 0
-        model, progress = train(recipe, options.out, options.device)
-        write_checkpoint(model, recipe, progress, options.device, options.out)
+        model, progress = module.train(recipe, options.out, options.device)
+        module.write_checkpoint(model, recipe, progress, options.device, options.out)
     except KeyboardInterrupt:
         print("Stopped. The same command goes on from the last saved state.", file=sys.stderr)
         return 130

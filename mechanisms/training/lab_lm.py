@@ -226,13 +226,12 @@ def write_checkpoint(model, recipe: Recipe, progress: Progress, device: str, fol
     """Writes config, weights and tokenizer, measures the model as students load it, and writes card.json."""
     from transformers.utils import logging
 
-    from mechanisms.models.lab import boot
-    from mechanisms.training.measure import aims, measure
+    from mechanisms.training.measure import aims
 
     logging.disable_progress_bar()
     model.save_pretrained(folder)
     build_tokenizer().save_pretrained(folder)
-    report = measure(boot(folder), recipe.corpus_settings())
+    report = measure_checkpoint(folder, recipe)
     command = f"python -m mechanisms.training lab-lm --seed {recipe.seed} --steps {recipe.steps}"
     card = {
         "name": "lab-lm",
@@ -253,6 +252,14 @@ def write_checkpoint(model, recipe: Recipe, progress: Progress, device: str, fol
     }
     atomic_write(folder / "card.json", json.dumps(card, indent=1) + "\n")
     (folder / STATE).unlink(missing_ok=True)
+
+
+def measure_checkpoint(folder: Path, recipe: Recipe) -> dict[str, Any]:
+    """What the card's ``measured`` holds, for the checkpoint in ``folder``."""
+    from mechanisms.models.lab import boot
+    from mechanisms.training.measure import measure
+
+    return measure(boot(folder), recipe.corpus_settings())
 
 
 def rounded(value: Any, digits: int = 4) -> Any:

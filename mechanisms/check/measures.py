@@ -1,0 +1,74 @@
+"""Answers that are judged by what they do: a trained projection, a small checkpoint.
+
+- a *measure* turns an answer, its case's inputs and data that the student's function never saw (``held_out``) into
+  plain data, which is then compared as any answer is;
+- ``register`` adds one under a name, ``find`` gets it, ``measured`` applies it and never raises.
+
+It runs where the verdict is made: on the trusted side for hidden cases, with held-out data that no submission sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from mechanisms.check.codec import NotPlain, plain
+from mechanisms.errors import BuildError
+
+MAX_CLASSES = 10_000
+Measure = Callable[[Any, dict[str, Any], dict[str, Any]], Any]
+_measures: dict[str, Measure] = {}
+
+
+def register(name: str) -> Callable[[Measure], Measure]:
+    """Register a measure; used as a decorator. Raises BuildError when the name is taken."""
+
+    def add(measure: Measure) -> Measure:
+        if name in _measures:
+            raise BuildError(f"There are two measures called '{name}': choose another name.")
+        _measures[name] = measure
+        return measure
+
+    return add
+
+
+def find(name: str) -> Measure:
+    """The measure called ``name``. Raises BuildError."""
+    if name not in _measures:
+        raise BuildError(f"There is no measure called '{name}': {', '.join(sorted(_measures))} are known.")
+    return _measures[name]
+
+
+def measured(name: str, answer: Any, inputs: dict[str, Any], held_out: dict[str, Any]) -> Any:
+    """What the measure says of an answer; a refusal when the answer is nothing that it can be put to."""
+    if type(answer) is dict and set(answer) & {"$raises", "$refused"}:
+        return answer
+    measure = find(name)
+    try:
+        with torch.no_grad():
+            return plain(measure(answer, inputs, held_out))
+    except NotPlain as error:
+        return {"$refused": {"type": error.kind, "message": error.message}}
+    except Exception as error:  # the answer may be of any shape and type; the measure works with tensors
+        first = (str(error).splitlines() or [""])[0][:120]
+        kind = type(answer).__name__
+        return {"$refused": {"type": kind, "message": f"it cannot be put to use ({type(error).__name__}: {first})"}}
+
+
+@register("linear-map")
+def linear_map(answer: Any, inputs: dict[str, Any], held_out: dict[str, Any]) -> dict[str, Any]:
+    """A matrix [d_in, n_classes] by how often the largest of ``x @ answer`` is the right class on held-out ``x``.
+
+    ``held_out``: x [n, d_in], y [n], at_least a number between 0 and 1. The verdict is whether it is reached.
+    """
+    x, y = held_out["x"], held_out["y"]
+    if type(answer) is not torch.Tensor or answer.ndim != 2 or answer.shape[0] != x.shape[1]:
+        return {"$refused": {"type": "shape", "message": f"it is no matrix with {x.shape[1]} rows"}}
+    if answer.shape[1] > MAX_CLASSES:  # the product would take the memory of whoever judges
+        return {
+            "$refused": {"type": "shape", "message": f"it has {answer.shape[1]} columns: one for each class is asked"}
+        }
+    hits = (x.double() @ answer.double()).argmax(-1) == y
+    return {"reaches the accuracy asked for on data never seen": bool(hits.double().mean() >= held_out["at_least"])}

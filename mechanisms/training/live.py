@@ -1,0 +1,82 @@
+"""Training lab-gate in front of a student: a progress bar, a curve that grows, and a state to go on from.
+
+- ``train_live``: the course's recipe with the student's own loss; or, at once, the shipped model and its curve;
+- ``paper_scale``: several seeds of a harder task on a GPU, or one sentence where there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mechanisms.models import card, load
+from mechanisms.training.lab_gate import Progress, Recipe, train
+
+
+def train_live(
+    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    live: bool,
+    folder: str | Path = "my-lab-gate",
+    recipe: Recipe | None = None,
+    draw: Callable[[list[dict[str, float]]], Any] | None = None,
+) -> tuple[Any, list[dict[str, float]]]:
+    """The trained model and its curve, one row {"step", "loss", "accuracy", ...} for each measurement.
+
+    ``live`` False: the shipped checkpoint and the curve of its card, at once. ``live`` True: trains here with ``loss``
+    (logits, tokens), about one to three minutes; ``draw(curve)`` gives the figure that is shown meanwhile. The state is
+    kept in ``folder``: a training that was interrupted goes on there, and one that has ended is not repeated.
+    Raises CourseError if the state in ``folder`` belongs to another recipe or cannot be saved.
+    """
+    if not live:
+        return load("lab-gate"), card("lab-gate")["curve"]
+    recipe = recipe or Recipe()
+    screen = _screen()
+
+    def watch(progress: Progress) -> None:
+        if screen is not None and draw is not None and progress.step % (4 * recipe.measure_every) == 0:
+            screen.update(draw(progress.curve))
+
+    model, progress = train(recipe, Path(folder), loss=loss, watch=watch)
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    return model, progress.curve
+
+
+def _screen() -> Any:
+    """A place in the notebook whose content can be replaced; None outside a notebook."""
+    try:
+        from IPython import get_ipython
+        from IPython.display import display
+    except ImportError:
+        return None
+    return display("The curve appears here …", display_id=True) if get_ipython() is not None else None
+
+
+def paper_scale(
+    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    recipe: Recipe,
+    seeds: int = 10,
+    folder: str | Path = "three-registers",
+    device: str | None = None,
+) -> list[list[dict[str, float]]] | None:
+    """The curves of ``seeds`` trainings of ``recipe``, one after another; None, after one sentence, where no GPU is.
+
+    ``device`` "cpu" runs it without a GPU all the same. Stopped, it goes on with the seed that it was at.
+    """
+    target = device or ("cuda" if torch.cuda.is_available() else "")
+    if not target:
+        print(
+            f"No paper-scale run here: {seeds} trainings of {recipe.steps:,} steps need a GPU, and PyTorch finds none. "
+            "Everything above is complete without it."
+        )
+        return None
+    curves = []
+    for seed in range(seeds):
+        one = replace(recipe, seed=seed)
+        _, progress = train(one, Path(folder) / f"seed-{seed}", device=target, loss=loss)
+        curves.append(progress.curve)
+    return curves
