@@ -33,7 +33,7 @@ export PYTHONUNBUFFERED := 1
 # A file stays with one worker: its tests share what is slow to make, such as a graded class.
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-.PHONY: help setup course exercises sample-class summary book serve test test-fast lint bench lab-lm lock clean
+.PHONY: help setup course exercises sample-class report book serve test test-fast lint bench lab-lm lab-gate lock clean
 
 help: ## List the targets, one line each
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,16 +49,16 @@ course: ## The main job: exercises, a graded sample class, the book; prints what
 exercises: setup ## Generate the notebooks of exercises/ and the public checks from solutions/
 	@$(BIN)/autograder exercises
 
-sample-class: setup ## Make the sample class, grade it with nbgrader, write feedback and summary
+sample-class: setup ## Make the sample class, grade it with nbgrader, write feedback and report
 	@$(BIN)/autograder sample-class
 
-summary: setup ## Write the class summary from the grades in the course directory
-	@$(BIN)/autograder summary
+report: setup ## Write the class report from the grades in the course directory
+	@$(BIN)/autograder report
 
 book: setup ## Build the book into book/_build/html; any warning is an error
 	@$(BIN)/python tools/build_book.py
 
-serve: setup ## Serve book, feedback and summary on 127.0.0.1
+serve: setup ## Serve book, feedback and report on 127.0.0.1
 	@$(BIN)/autograder serve
 
 test: setup lint ## Lint, check that exercises/ is fresh, and run every test
@@ -78,10 +78,13 @@ bench: setup ## Measure how long a notebook and each of its checks take
 lab-lm: setup ## Train the lab language model again from its recipe (uses every core)
 	@env -u OMP_NUM_THREADS -u MKL_NUM_THREADS $(BIN)/python -m mechanisms.training lab-lm
 
+lab-gate: setup ## Train the attention-only model of chapter 05 again from its recipe
+	@$(BIN)/python -m mechanisms.training lab-gate
+
 lock: setup ## Write requirements.lock again from pyproject.toml
 	@$(BIN)/pip-compile --quiet --no-header --no-annotate --strip-extras --allow-unsafe --unsafe-package pip \
 	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
-	  --extra course --extra dev --extra vision \
+	  --extra course --extra dev --extra vision --extra cluster --extra postgres \
 	  --upgrade-package torch==$(TORCH) --upgrade-package torchvision==$(TORCHVISION) \
 	  --output-file requirements.lock pyproject.toml
 	@$(BIN)/python tools/portable_lock.py requirements.lock

@@ -1,7 +1,8 @@
 """nbgrader for this course: read by every nbgrader command and by the formgrader page.
 
 - the course directory is course/ beside this file, or the folder that MECHANISMS_COURSE names;
-- submissions are matched to the exercises by our preprocessors and graded on hidden cases;
+- the gradebook is course/gradebook.db, or the database that MECHANISMS_GRADEBOOK names;
+- submissions are matched to the exercises by our preprocessors, run in a sandbox, and graded on hidden cases;
 - everything else is nbgrader as it comes.
 """
 
@@ -13,6 +14,12 @@ c = get_config()  # noqa: F821 (nbgrader defines it)
 here = Path(os.path.abspath(__file__)).parent if "__file__" in globals() else Path.cwd()
 c.CourseDirectory.root = str(Path(os.environ.get("MECHANISMS_COURSE") or here / "course").expanduser().resolve())
 c.CourseDirectory.course_id = "mechanisms"
+if os.environ.get("MECHANISMS_GRADEBOOK", "").strip():
+    # Another database than course/gradebook.db; psycopg 3 is the driver for PostgreSQL that the course installs.
+    database = os.environ["MECHANISMS_GRADEBOOK"].strip()
+    for name in ("postgresql://", "postgres://"):
+        database = database.replace(name, "postgresql+psycopg://", 1)
+    c.CourseDirectory.db_url = database
 
 c.ClearSolutions.code_stub = {"python": "# Your code here.\nraise NotImplementedError"}
 c.ClearSolutions.text_stub = "*Write your answer here.*"
@@ -26,7 +33,7 @@ c.Autograde.sanitize_preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.Autograde.autograde_preprocessors = [
-    "autograder.nbg.execute.HiddenCaseExecute",
+    "autograder.nbg.execute.SandboxExecute",
     "nbgrader.preprocessors.LimitOutput",
     "nbgrader.preprocessors.SaveAutoGrades",
     "autograder.nbg.sanitize.FlagForPerson",
@@ -34,4 +41,5 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 
-c.GenerateFeedback.post_convert_hook = "autograder.nbg.feedback_page.polish"
+c.GenerateFeedback.exporter_class = "autograder.feedback.exporter.FeedbackExporter"
+c.GenerateFeedback.post_convert_hook = "autograder.feedback.exporter.sweep"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from autograder.build.release import ExercisesChanged, release_assignment
 from autograder.build.source import build_notebook, write_notebook
+from autograder.database import gradebook_url, knows_chapter
 from mechanisms.errors import UsageError
 from mechanisms.files import atomic_write
 
@@ -66,9 +67,11 @@ def release_chapter(project: Project, chapter: Chapter) -> bool:
     prepare_course(project)
     text = write_notebook(build_notebook(project.solution(chapter), chapter))
     source, release = project.source(chapter), project.release(chapter)
-    gradebook = project.course / "gradebook.db"
-    if release.exists() and gradebook.exists() and source.exists() and source.read_text("utf-8") == text:
+    same = release.exists() and source.exists() and source.read_text("utf-8") == text
+    if same and knows_chapter(project, chapter.slug):
         return False
+    # Written last by nbgrader: while it is not there, a release that was cut off is done again.
+    release.unlink(missing_ok=True)
     source.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(source, text)
     try:
@@ -107,5 +110,5 @@ def forget_submissions(project: Project, slug: str) -> None:
         for folder in (project.course / step).glob(f"*/{slug}"):
             shutil.rmtree(folder, ignore_errors=True)
     shutil.rmtree(project.course / "results" / slug, ignore_errors=True)
-    with Gradebook(f"sqlite:///{project.course / 'gradebook.db'}") as gradebook:
+    with Gradebook(gradebook_url(project)) as gradebook:
         gradebook.remove_assignment(slug)

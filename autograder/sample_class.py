@@ -20,6 +20,7 @@ import nbformat
 
 from autograder.build.source import marker_id, read_source, write_notebook
 from autograder.course import SAMPLE_RECORD, made_up_students
+from autograder.database import gradebook_url, knows_chapter
 from autograder.nbg.identity import exercise_of, role_of
 from autograder.specs.base import source_as
 from mechanisms.files import atomic_write
@@ -123,8 +124,8 @@ def _remove(project: Project, chapter: Chapter, student: str) -> None:
     for step in ("submitted", "autograded", "feedback"):
         shutil.rmtree(project.course / step / student / chapter.slug, ignore_errors=True)
     (project.course / "results" / chapter.slug / f"{student}.json").unlink(missing_ok=True)
-    if (project.course / "gradebook.db").exists():
-        with Gradebook(f"sqlite:///{project.course / 'gradebook.db'}") as gradebook:
+    if knows_chapter(project, chapter.slug):
+        with Gradebook(gradebook_url(project)) as gradebook:
             try:
                 gradebook.remove_submission(chapter.slug, student)
             except MissingEntry:

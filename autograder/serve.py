@@ -1,4 +1,4 @@
-"""`autograder serve`: the book, the feedback pages and the class summary on this computer only.
+"""`autograder serve`: the book, the feedback pages and the class report on this computer only.
 
 - listens on 127.0.0.1 and answers no other host name, so no web page elsewhere can read it;
 - serves exactly three things, never the course directory with its secret and gradebook;
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from autograder.project import Project
 
 HOST = "127.0.0.1"
+# On top of the page's own policy: no script, no form, nothing from another computer.
+SANDBOX = (
+    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+)
 
 
 class CourseServer(ThreadingHTTPServer):
@@ -103,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Cache-Control", "no-cache")
         if sandbox:
-            self.send_header("Content-Security-Policy", "sandbox allow-scripts allow-popups allow-top-navigation")
+            self.send_header("Content-Security-Policy", SANDBOX)
         self.end_headers()
         if with_body:
             self.wfile.write(content)
@@ -113,20 +117,30 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def find_file(project: Project, path: str) -> Path | None:
-    """The file behind a path of a URL, or None; never one outside the book, the feedback or the summary."""
+    """The file behind a path of a URL, or None; never one outside the book, the feedback or the report."""
     single = {
-        "/class/": "summary.html",
-        "/class/summary.html": "summary.html",
-        "/class/summary.csv": "summary.csv",
-        "/class/summary.json": "summary.json",
+        "/class/": "report.html",
+        "/class/report.html": "report.html",
+        "/class/report.csv": "report.csv",
+        "/class/report.json": "report.json",
     }
     if path in single:
         found = project.course / single[path]
         return found if found.is_file() else None
-    for prefix, root in (("/book/", project.book), ("/class/feedback/", project.course / "feedback")):
-        if path.startswith(prefix):
-            return _inside(root, path[len(prefix) :])
+    if path.startswith("/book/"):
+        return _inside(project.book, path.removeprefix("/book/"))
+    if path.startswith("/class/feedback/"):
+        return _feedback(project, path.removeprefix("/class/feedback/"))
     return None
+
+
+def _feedback(project: Project, relative: str) -> Path | None:
+    """A page that the grader wrote, STUDENT/SLUG/NOTEBOOK.html; nothing else that may lie in the folder."""
+    parts = relative.split("/")
+    chapter = project.chapters.get(parts[1]) if len(parts) == 3 else None
+    if chapter is None or parts[2] != f"{chapter.notebook}.html":
+        return None
+    return _inside(project.course / "feedback", relative)
 
 
 def _inside(root: Path, relative: str) -> Path | None:
@@ -147,10 +161,11 @@ def _inside(root: Path, relative: str) -> Path | None:
 def landing_page(project: Project) -> str:
     """The start page: three links, each with what to run when its target is not there yet."""
     feedback = project.course / "feedback"
-    pages = sorted(feedback.glob("*/*/*.html")) if feedback.is_dir() else []
+    ours = [feedback.glob(f"*/{chapter.slug}/{chapter.notebook}.html") for chapter in project.chapters.values()]
+    pages = sorted(path for found in ours for path in found)
     entries = [
         ("The book", "/book/", (project.book / "index.html").is_file(), "make book"),
-        ("The class summary", "/class/", (project.course / "summary.html").is_file(), "autograder sample-class"),
+        ("The class report", "/class/", (project.course / "report.html").is_file(), "autograder sample-class"),
     ]
     items = "".join(
         f"<li><a href='{link}'>{name}</a></li>"

@@ -1,6 +1,6 @@
 """The last words of `make course`: what to open, and how long it took.
 
-- names the book, the class summary and a few students' feedback, as far as they are there;
+- names the book, the class report and a few students' feedback, as far as they are there;
 - names the command that serves all of them.
 """
 
@@ -28,7 +28,7 @@ def main(seconds: int) -> None:
     print("\nThe course is ready. Open in a browser:")
     for what, path in (
         ("the book", ROOT / "book" / "_build" / "html" / "index.html"),
-        ("the class summary", course / "summary.html"),
+        ("the class report", course / "report.html"),
         *(("feedback, all right", page) for page in perfect[:1]),
         *(("feedback, a mistake", page) for page in mistaken[:1]),
     ):
@@ -36,7 +36,7 @@ def main(seconds: int) -> None:
     print(f"  {'all feedback':20} {course / 'feedback'} ({len(feedback)} pages)")
     for notebook in sorted((ROOT / "exercises").glob("*/*.ipynb")):
         print(f"  {'a notebook to do':20} {notebook}")
-    print("Or `make serve` to have book, feedback and summary on this computer's own address.")
+    print("Or `make serve` to have book, feedback and report on this computer's own address.")
     print(f"Time taken: {seconds // 60} min {seconds % 60} s")
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import warnings
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder.project import REPOSITORY
@@ -18,7 +20,6 @@ from mechanisms.errors import BuildError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 class ExercisesChanged(BuildError):
@@ -34,7 +35,16 @@ def nbgrader_api(course: Path) -> Any:
     with course_variable(course):
         config = PyFileConfigLoader("nbgrader_config.py", path=str(REPOSITORY)).load_config()
     config.CourseDirectory.root = str(course)
+    _own_programs_first()
     return NbGraderAPI(config=config)
+
+
+def _own_programs_first() -> None:
+    """nbgrader starts alembic by its bare name: let it be the one beside this Python, activated or not."""
+    ours = str(Path(sys.executable).parent)
+    parts = os.environ.get("PATH", "").split(os.pathsep)
+    if ours not in parts:
+        os.environ["PATH"] = os.pathsep.join([ours, *parts])
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from autograder.specs.base import Chapter, Exercise, transplant
 from autograder.specs.cases import PUBLIC, draw_cases, layout
 from mechanisms.check import codec
 from mechanisms.check.compare import compare
+from mechanisms.check.measures import measured
 from mechanisms.check.run import run
 from mechanisms.check.verdict import outcome
 from mechanisms.errors import BadData, BuildError
@@ -43,10 +44,16 @@ def build_exercise(
         raise BuildError(f"The solution of chapter {chapter.slug} does not define {exercise.name}.")
     cases = []
     for inputs, (number, label) in zip(draw_cases(exercise, seed), layout(exercise), strict=True):
+        held_out = {"held_out": inputs.pop("held_out", {})} if exercise.measure else {}
         expected = _expected(exercise, reference, inputs, number, label)
+        if exercise.measure:
+            expected = measured(exercise.measure, expected, inputs, held_out["held_out"])
         tolerance = {"rtol": exercise.rtol, "atol": exercise.atol}
-        cases.append({"group": number, "label": label, "inputs": inputs, "expected": expected, **tolerance})
+        cases.append({"group": number, "label": label, "inputs": inputs, **held_out, "expected": expected, **tolerance})
+    rules = {"forbidden": dict(exercise.forbidden)} if exercise.forbidden else {}
+    rules |= {"measure": exercise.measure} if exercise.measure else {}
     return {
+        **rules,
         "id": chapter.identity(exercise),
         "function": exercise.name,
         "title": exercise.card.title,
@@ -81,6 +88,11 @@ def _mistakes(exercise: Exercise, namespace: dict[str, Any], cases: list[dict]) 
     for mistake in exercise.mistakes:
         function = transplant(mistake.fn, exercise.name, namespace)
         outputs = [_stored(run(function, case["inputs"], exercise.probe).answer) for case in cases]
+        if exercise.measure:
+            outputs = [
+                measured(exercise.measure, output, case["inputs"], case["held_out"])
+                for output, case in zip(outputs, cases, strict=True)
+            ]
         entries.append({"name": mistake.name, "sentence": mistake.sentence, "outputs": outputs})
     return entries
 

@@ -14,16 +14,20 @@ from typing import TYPE_CHECKING, Any
 from autograder.build.snapshots import build_exercise
 from autograder.build.source import load_reference
 from autograder.course import course_secret
-from autograder.nbg.results import ExerciseResult
+from autograder.nbg.results import ExerciseResult, GroupResult
 from autograder.specs.cases import hidden_seed
 from mechanisms.check import remote
+from mechanisms.check.policy import violation
 from mechanisms.check.verdict import PASSED, STUB, Verdict, judge, outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from autograder.project import Project
+    from autograder.sandbox.client import Answers
     from autograder.specs.base import Chapter, Exercise
+
+_NO_ANSWER = "gave no answer"
 
 
 class ChapterReference:
@@ -36,8 +40,12 @@ class ChapterReference:
 
     def hidden(self, student: str) -> dict[str, HiddenExercise]:
         """The hidden cases of one student, by exercise."""
-        seed = hidden_seed(self.secret, self.chapter.slug, student)
+        seed = self.seed(student)
         return {exercise.name: HiddenExercise(self, exercise, seed) for exercise in self.chapter.exercises}
+
+    def seed(self, student: str) -> str:
+        """The seed material of one student's hidden cases."""
+        return hidden_seed(self.secret, self.chapter.slug, student)
 
 
 class HiddenExercise:
@@ -53,28 +61,45 @@ class HiddenExercise:
         reference = self.reference
         return build_exercise(reference.chapter, self.exercise, reference.namespace, self.seed, mistakes)
 
-    def write_inputs(self, stem: Path) -> None:
-        """Write the inputs, and nothing that is expected, for the student's kernel."""
-        remote.write_questions(stem, self.entry)
+    @property
+    def questions(self) -> dict[str, Any]:
+        """The inputs, and nothing that is expected, for the student's process."""
+        return remote.questions(self.entry)
 
-    def judge(self, stem: Path, problem: str, seconds: int, cell_error: str = "") -> Verdict:
-        """The verdict on the answers at `stem`.
+    def forbidden(self, sources: list[str]) -> Verdict | None:
+        """A verdict of no points when the submission's sources use what the exercise forbids, else None."""
+        sentence = violation(self.exercise.name, sources, self.exercise.forbidden)
+        return self.ended(sentence) if sentence else None
 
-        `problem` is the name of the error that the asking cell ended with, `cell_error` of that of the
-        exercise's own cell; both empty when there was none.
+    def judge(self, answers: Answers, cell_error: str = "") -> Verdict:
+        """The verdict on a student's answers.
+
+        `cell_error` names the error that the exercise's own cell ended with; empty when there was none.
         """
-        answers = remote.read_answers(stem, len(self.entry["cases"]))
-        if problem == "CellTimeoutError":
-            return self.ended(f"Your function did not come to an end within {seconds} seconds.")
-        if problem:
-            return self.ended("Your function could not be called: the notebook raised an error around it.")
-        verdict = judge(self.entry, answers)
-        if cell_error and verdict.points == 0 and all(_no_function(answer) for answer in answers):
-            return self.ended(f"The cell of {self.exercise.name} ended with {cell_error}, so there is no function.")
-        if verdict.status in (PASSED, STUB):
-            return verdict
-        self.entry = self._entry(mistakes=True)
-        return judge(self.entry, answers)
+        trees = [
+            {"$refused": {"type": "nothing", "message": f"your function {answers.reasons.get(number, _NO_ANSWER)}"}}
+            if tree is None
+            else tree
+            for number, tree in enumerate(answers.trees)
+        ]
+        verdict = judge(self.entry, trees)
+        if len(answers.reasons) == len(trees) and trees:
+            return self.ended(f"Your function {answers.reasons[0]}")
+        if cell_error and verdict.points == 0 and all(_no_function(answer) for answer in trees):
+            return self.ended(f"The cell of {self.exercise.name} ended with {cell_error}, so there is no function")
+        if verdict.status not in (PASSED, STUB):
+            if not self.entry["mistakes"]:
+                self.entry = self._entry(mistakes=True)
+            verdict = judge(self.entry, trees)
+        return self._with_reasons(verdict, answers)
+
+    def _with_reasons(self, verdict: Verdict, answers: Answers) -> Verdict:
+        """Say of a group whose first failing case has no answer why there is none: it tells no input."""
+        groups = []
+        for group in verdict.groups:
+            reason = answers.reasons.get(group.number - 1) if group.number else None
+            groups.append(replace(group, brief=f"your function {reason}") if reason else group)
+        return replace(verdict, groups=tuple(groups))
 
     def ended(self, sentence: str) -> Verdict:
         """A verdict of no points for a function from which no answer came, with the reason."""
@@ -97,6 +122,20 @@ class HiddenExercise:
             mistake=verdict.mistake.name if verdict.mistake else "",
             sentence=verdict.mistake.sentence if verdict.mistake else verdict.brief(show_inputs=False),
             state="blank" if verdict.status == STUB else verdict.status,
+            groups=[
+                GroupResult(
+                    name=group.name,
+                    points=group.points,
+                    earned=group.earned,
+                    passed=group.passed,
+                    cases=group.cases,
+                    failing=group.failing,
+                    sentence="" if group.passed else group.brief,
+                    hint="" if group.passed else group.hint,
+                )
+                for group in verdict.groups
+            ],
+            page=verdict.page,
         )
 
 

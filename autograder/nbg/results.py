@@ -18,12 +18,33 @@ if TYPE_CHECKING:
 
     from autograder.project import Project
 
-GRADED, UNREADABLE, FAILED = "graded", "unreadable", "failed"
+# How a submission ends. FAILED is the grader's own fault, never a student's: it is tried again by the next run.
+GRADED, PARTLY, UNMATCHED, FAILED = "graded", "partly matched", "cannot be matched", "failed"
+
+
+@dataclass
+class GroupResult:
+    """One group of hidden cases: of `cases` cases the first that failed was number `failing` (None: all passed).
+
+    `sentence` says what was wrong with it without telling an input or an expected value; `hint` is the spec's.
+    """
+
+    name: str
+    points: float
+    earned: float
+    passed: bool
+    cases: int
+    failing: int | None = None
+    sentence: str = ""
+    hint: str = ""
 
 
 @dataclass
 class ExerciseResult:
-    """One exercise: `mistake` and `sentence` say in words what went wrong, if anything."""
+    """One exercise: `mistake` and `sentence` say in words what went wrong, if anything.
+
+    `state` is passed, partial, failed, blank or "not found"; `page` is the exercise's place in the built book.
+    """
 
     title: str
     points: float
@@ -31,11 +52,17 @@ class ExerciseResult:
     mistake: str = ""
     sentence: str = ""
     state: str = "answered"
+    groups: list[GroupResult] = field(default_factory=list)
+    page: str = ""
 
 
 @dataclass
 class Result:
-    """One submission. `needs_person` holds sentences; `free_text` maps questions to their points."""
+    """One submission. `needs_person` holds sentences; `free_text` maps questions to their points.
+
+    `seconds` is the wall time of grading it, `cell_seconds` that of the student's own cells in it, `version` the
+    grader's version (a hash of everything a grade depends on but the submission), `graded_at` an ISO time in UTC.
+    """
 
     student: str
     chapter: str
@@ -46,6 +73,9 @@ class Result:
     needs_person: list[str] = field(default_factory=list)
     fingerprint: str = ""
     seconds: float = 0.0
+    cell_seconds: float = 0.0
+    version: str = ""
+    graded_at: str = ""
 
 
 def results_folder(project: Project, slug: str) -> Path:
@@ -65,7 +95,16 @@ def read_result(project: Project, slug: str, student: str) -> Result | None:
     """The stored result, or None when there is none or when it cannot be read."""
     try:
         data: dict[str, Any] = json.loads((results_folder(project, slug) / f"{student}.json").read_text("utf-8"))
-        exercises = {name: ExerciseResult(**entry) for name, entry in data.pop("exercises").items()}
-        return Result(exercises=exercises, **data)
+        return result_from(data)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def result_from(data: dict[str, Any]) -> Result:
+    """The result that `dataclasses.asdict` made `data` of. Raises KeyError or TypeError when it is none."""
+    data = dict(data)
+    exercises = {}
+    for name, entry in data.pop("exercises").items():
+        groups = [GroupResult(**group) for group in entry.get("groups", [])]
+        exercises[name] = ExerciseResult(**{**entry, "groups": groups})
+    return Result(exercises=exercises, **data)

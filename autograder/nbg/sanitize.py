@@ -28,9 +28,17 @@ class SubmissionExporter(NotebookExporter):
         path = Path(getattr(file_stream, "name", "")).absolute()
         if not path.is_relative_to(current().course / "submitted"):
             return super().from_file(file_stream, resources=resources, **kw)
+        refuse_links(path)
         notebook, notices = read_notebook(path)
         notebook.metadata["mechanisms"] = {"notices": notices}
         return self.from_notebook_node(notebook, resources=resources, **kw)
+
+
+def refuse_links(path: Path) -> None:
+    """Raise BadNotebook when a folder on the way from submitted/ to the file is a link: it may lead to anything."""
+    for part in (path.parent, path.parent.parent):
+        if part.is_symlink():
+            raise BadNotebook(f"{part.name} is a link, not a folder; ask for the notebook itself.")
 
 
 class Rehydrate(NbGraderPreprocessor):

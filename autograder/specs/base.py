@@ -16,12 +16,13 @@ import inspect
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy
 
+from autograder.sandbox.limits import Limits
 from mechanisms.errors import BuildError
 
 MISTAKES_NEEDED = 3
@@ -74,7 +75,12 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Exercise:
-    """One function that a student writes; ``name`` is the function's name and unique in the course."""
+    """One function that a student writes; ``name`` is the function's name and unique in the course.
+
+    ``forbidden`` maps routines that would do the exercise's work to the reason a student reads (`check.policy`).
+    ``measure`` names how an answer is put to use before it is compared (`check.measures`); what ``draw`` then returns
+    under "held_out" goes to the measure and never to the student's function.
+    """
 
     name: str
     card: Card
@@ -84,6 +90,8 @@ class Exercise:
     probe: str = "call"
     rtol: float = 1e-4
     atol: float = 1e-5
+    forbidden: Mapping[str, str] = field(default_factory=dict)
+    measure: str = ""
 
     @property
     def points(self) -> float:
@@ -93,7 +101,11 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Chapter:
-    """A chapter: ``slug`` "02_factual_recall", ``notebook`` "factual_recall", ``page`` the page of the built book."""
+    """A chapter: ``slug`` "02_factual_recall", ``notebook`` "factual_recall", ``page`` the page of the built book.
+
+    ``models`` are the lab models that its notebook uses (the grader loads them once, beforehand), ``limits`` what one
+    submission may use.
+    """
 
     slug: str
     number: int
@@ -101,6 +113,8 @@ class Chapter:
     notebook: str
     exercises: tuple[Exercise, ...]
     page: str = ""
+    models: tuple[str, ...] = ("lab-lm",)
+    limits: Limits = field(default_factory=Limits)
 
     def exercise(self, name: str) -> Exercise:
         """The exercise called ``name``. Raises BuildError when the chapter has none."""

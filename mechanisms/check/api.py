@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+import textwrap
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from typing import Any
 from mechanisms import models
 from mechanisms.check import exercises, run
 from mechanisms.check.card import points, prediction_card
+from mechanisms.check.policy import violation
 from mechanisms.check.verdict import FAILED, STUB, Verdict, arguments, judge
 from mechanisms.errors import CheckFailed, UsageError
 
@@ -58,9 +60,25 @@ def check(fn: Callable[..., Any] = _NOTHING, exercise: str | None = None) -> Che
         _require_signature(function, entry)
     outcomes = [run.run(function, case["inputs"], entry["probe"]) for case in entry["cases"]]
     verdict = judge(entry, [outcome.answer for outcome in outcomes])
+    sentence = violation(function.__name__, _sources(function), entry.get("forbidden", {}))
+    if sentence:
+        raise CheckFailed(f"{sentence}.", page="no-points-yet", brief=sentence)
     notes = dict.fromkeys(f"{entry['function']} {note}" for outcome in outcomes for note in outcome.notes)
     printed = next((outcome.printed for outcome in outcomes if outcome.printed.strip()), "")
     return _present(replace(verdict, notes=tuple(notes), printed=printed))
+
+
+def _sources(function: Callable[..., Any]) -> list[str]:
+    """The function's own source, and the modules that its notebook knows by other names, as import lines."""
+    try:
+        source = textwrap.dedent(inspect.getsource(function))
+    except (OSError, TypeError):
+        return []
+    known = getattr(function, "__globals__", {})
+    lines = [
+        f"import {value.__name__} as {name}" for name, value in known.items() if isinstance(value, types.ModuleType)
+    ]
+    return ["\n".join(lines), source]
 
 
 def _present(verdict: Verdict) -> CheckResult:

@@ -32,6 +32,8 @@ MAX_JSON_BYTES = 32 * 2**20
 MAX_TENSOR_BYTES = 256 * 2**20
 MAX_DEPTH = 24
 MAX_ITEMS = 500_000
+MAX_DIMENSIONS = 32
+MAX_SIDE = 2**40
 OUTCOMES = ("$raises", "$refused")
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _ARRAY_KINDS = "biufc"
@@ -136,8 +138,16 @@ class _Plain:
             raise NotPlain(
                 "tensor", f"it is a tensor of dtype {_dtype(value.dtype)}: return one of float32, int64 or bool"
             )
+        self.shape(value.shape)
         self.spend(value.numel() * value.element_size())
         return value.detach().resolve_conj().resolve_neg().to("cpu", copy=True).contiguous()
+
+    def shape(self, shape: tuple[int, ...]) -> None:
+        """Shapes that one library can hold and another cannot are no answers."""
+        if len(shape) > MAX_DIMENSIONS:
+            raise NotPlain("tensor", f"it has {len(shape)} dimensions: no exercise asks for more than a few")
+        if max(shape, default=0) > MAX_SIDE:
+            raise NotPlain("tensor", "one of its dimensions is longer than anything that can be stored")
 
     def array(self, value: numpy.ndarray) -> numpy.ndarray:
         native = value.dtype.newbyteorder("=")
@@ -146,6 +156,7 @@ class _Plain:
                 "array",
                 f"it is an array of dtype {value.dtype}: return numbers (float, int or bool), or a list for text",
             )
+        self.shape(value.shape)
         self.spend(value.nbytes)
         return numpy.array(value, dtype=native, order="C", copy=True)
 
@@ -250,7 +261,7 @@ def load(text: str, content: bytes = b"") -> Any:
         raise BadData("The data is not the JSON that the course writes.") from None
     try:
         arrays = safetensors.torch.load(bytes(content)) if content else {}
-    except (safetensors.SafetensorError, ValueError, RuntimeError, KeyError, OverflowError):
+    except (safetensors.SafetensorError, ValueError, TypeError, RuntimeError, KeyError, OverflowError):
         raise BadData("The arrays are not the safetensors data that the course writes.") from None
     try:
         return plain(_decode(parsed, arrays, 0))
@@ -287,7 +298,10 @@ def _restore(tensor: torch.Tensor, key: str) -> torch.Tensor | numpy.ndarray:
         return tensor
     if tensor.dtype is torch.bfloat16:
         raise BadData("The data holds a bfloat16 array, which numpy does not know.")
-    return tensor.numpy()
+    try:
+        return tensor.numpy()
+    except (TypeError, ValueError, RuntimeError):
+        raise BadData("The data holds an array that numpy cannot hold.") from None
 
 
 def _shorten(text: str, width: int = 60) -> str:

@@ -1,7 +1,8 @@
 """Loads the lab models, the small trained networks that ship with the course.
 
 - finds the checkpoint folder of a lab model (in the package, or where MECHANISMS_LAB_DIR points);
-- boots it as a TransformerLens ``TransformerBridge`` in compatibility mode, quietly;
+- boots it as a TransformerLens ``TransformerBridge`` in compatibility mode, quietly; or, where it has no MLPs, as an
+  ``AttentionOnly`` model with the same names;
 - reads its model card.
 """
 
@@ -18,7 +19,9 @@ import torch
 
 from mechanisms.errors import ModelMissing
 
+ATTENTION_ONLY = "attention-only"  # the model_type of checkpoints that are no Hugging Face models
 _PARTS = ("config.json", "model.safetensors", "tokenizer.json")
+_TOKENS_ALONE = {"lab-gate", "random-gate"}  # models whose words are their token ids ship no tokenizer
 
 
 def checkpoint_folder(name: str = "lab-lm") -> Path:
@@ -29,7 +32,7 @@ def checkpoint_folder(name: str = "lab-lm") -> Path:
     """
     root = os.environ.get("MECHANISMS_LAB_DIR") or str(files("mechanisms.models") / "weights")
     folder = Path(root) / name
-    absent = [part for part in _PARTS if not (folder / part).is_file()]
+    absent = [part for part in (_PARTS[:2] if name in _TOKENS_ALONE else _PARTS) if not (folder / part).is_file()]
     if absent:
         raise ModelMissing(
             f"The lab model {name!r} is not complete in {folder} (missing: {', '.join(absent)}). "
@@ -39,7 +42,7 @@ def checkpoint_folder(name: str = "lab-lm") -> Path:
 
 
 def load(name: str = "lab-lm", device: str | torch.device | None = None, fresh: bool = False):
-    """Loads lab model ``name`` as a TransformerBridge in compatibility mode.
+    """Loads lab model ``name`` as a TransformerBridge in compatibility mode (lab-gate as an ``AttentionOnly``).
 
     LayerNorm is folded into the weights that follow it, writing weights are centred, and every head has
     its own ``W_Q``, ``W_K``, ``W_V`` [layer, head, d_model, d_head] and ``W_O`` [layer, head, d_head, d_model].
@@ -65,13 +68,24 @@ def card(name: str = "lab-lm") -> dict[str, Any]:
         raise ModelMissing(f"The lab model {name!r} has no readable card at {path}: {error}.") from None
 
 
+def _is_attention_only(folder: str | Path) -> bool:
+    try:
+        return json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["model_type"] == ATTENTION_ONLY
+    except (OSError, ValueError, KeyError, TypeError):
+        return False  # whoever boots it as a Hugging Face folder will say what is wrong
+
+
 @cache
 def _boot_once(folder: str, device: str):
     return boot(folder, device)
 
 
 def boot(folder: str | Path, device: str = "cpu"):
-    """Boots any Hugging Face checkpoint folder as ``load`` does. Raises ModelMissing if it cannot be read."""
+    """Boots any checkpoint folder as ``load`` does. Raises ModelMissing if it cannot be read."""
+    if _is_attention_only(folder):
+        from mechanisms.models import attention_only
+
+        return attention_only.boot(folder, device)
     from safetensors import SafetensorError
     from transformer_lens.model_bridge import TransformerBridge
     from transformers.utils import logging

@@ -1,7 +1,7 @@
 """The table of every chapter: a claim, the paper's number, the lab's number, your number.
 
 - the paper's numbers are quoted with the place they come from;
-- the lab's numbers are read from the model card, never typed here;
+- the lab's numbers are read from the model card, or from a committed file of measurements, never typed here;
 - the student's numbers are handed in by the notebook that measured them.
 """
 
@@ -72,6 +72,145 @@ FACTUAL_RECALL = (
 )
 
 
+def _gate(edit: str) -> Callable[[Mapping[str, Any]], str]:
+    def read(report: Mapping[str, Any]) -> str:
+        found = report["gates"][edit]
+        return ", ".join(f"{name} {round(found[name], 2) + 0.0:.2f}" for name in ("keys", "queries", "values"))
+
+    return read
+
+
+def _seeds(condition: str) -> Callable[[Mapping[str, Any]], str]:
+    def read(_report: Mapping[str, Any]) -> str:
+        from mechanisms.training import gating_sweep
+
+        runs = gating_sweep.load().get(condition)
+        if not runs:
+            return "not run yet"
+        found = gating_sweep.summary(runs)
+        first, *later = [f"{step:,}" for step in found["transitions"]] or [""]
+        steps = f", 99% from step {first}" + (f" to {later[-1]}" if later else "") if first else ""
+        return f"{found['solved']} of {found['seeds']} seeds{steps}; {found['never']} never"
+
+    return read
+
+
+def _share(key: str) -> Callable[[Mapping[str, Any]], str]:
+    def read(_report: Mapping[str, Any]) -> str:
+        from mechanisms.training import gating_sweep
+
+        runs = gating_sweep.load().get("lab-gate")
+        if not runs:
+            return "not run yet"
+        found = gating_sweep.summary(runs)["fractions"][key]
+        interval = f"mean {found['mean']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
+        return f"{interval}, from {found['least']:.2f} to {found['most']:.2f} in {found['n']} seeds"
+
+    return read
+
+
+GATING = (
+    Claim("accuracy", "Accuracy, ordinary sequences", "not known to us", lambda report: f"{report['accuracy']:.2%}"),
+    Claim(
+        "adversarial",
+        "Accuracy where a rule without a gate is wrong (the worst of three traps)",
+        "—",
+        lambda report: f"{min(report['adversarial'].values()):.2%}",
+    ),
+    Claim(
+        "input_gate",
+        "Input gate: a past store ↔ ignore acts through layer-2 keys",
+        "keys act as input gates (path patching)",
+        _gate("instruction"),
+    ),
+    Claim(
+        "output_gate",
+        "Output gate: the register that is asked for acts through layer-2 queries",
+        "queries act as output gates (path patching)",
+        _gate("query"),
+    ),
+    Claim("input_gate_seeds", "… over seeds, the share of keys", "—", _share("instruction: keys")),
+    Claim("role_seeds", "… the register of a past tuple, over seeds, the share of keys", "—", _share("role: keys")),
+    Claim("output_gate_seeds", "Output gate over seeds, the share of queries", "—", _share("query: queries")),
+    Claim(
+        "seeds",
+        "Training: seeds that solve the task, and when",
+        "abrupt, phase-transition-like gains",
+        _seeds("lab-gate"),
+    ),
+    Claim(
+        "whole_view",
+        "… when the first layer sees everything, same number of steps",
+        "the paper's model is a vanilla transformer",
+        _seeds("whole view"),
+    ),
+    Claim("no_lures", "… when trained on ordinary sequences only, half the steps", "—", _seeds("no lures")),
+)
+
+
+def _error(report: Mapping[str, Any]) -> str:
+    found = report["prediction"]["absolute_error"]
+    within = report["prediction"]["share_within_25_percent"]
+    return (
+        f"off by {found['mean']:.0%} on average [{found['low']:.0%}, {found['high']:.0%}], "
+        f"{within:.0%} of {report['prediction']['steps']} steps within 25%"
+    )
+
+
+def _checkpointing(report: Mapping[str, Any]) -> str:
+    found = report["checkpointing"]
+    ratio = found["time_ratio"]
+    return (
+        f"{ratio['mean']:.2f} times the time [{ratio['low']:.2f}, {ratio['high']:.2f}], "
+        f"{found['bytes_ratio']:.0%} of the bytes"
+    )
+
+
+PRETRAINING_BUDGETS = (
+    Claim(
+        "settings",
+        "Valid memory-saving settings on one GPU and on several",
+        "12 and 22 (rules in the authors' code)",
+        lambda report: f"{report['settings']['one']} and {report['settings']['several']}",
+    ),
+    Claim(
+        "fewer",
+        "Pythia-1B on four A100: how many times fewer GPU-days than the original",
+        "3x (abstract); 192 / 70.3 = 2.73 (README)",
+        lambda report: f"{report['fewer']:.2f} (from the README's days)",
+    ),
+    Claim(
+        "dollars",
+        "Price of four H100 and of two RTX 3090, with their machine",
+        "about $130k and about $4k (footnote to the title)",
+        lambda report: "computed, not measured",
+    ),
+    Claim(
+        "busy",
+        "Utilisation that the reported days of Pythia-1B would mean",
+        "not stated in what we could read",
+        lambda report: "computed, not measured",
+    ),
+    Claim(
+        "prediction",
+        "The step predicted from its pieces, against a real accumulated step",
+        "not stated in what we could read",
+        _error,
+    ),
+    Claim(
+        "checkpointing",
+        "Activation checkpointing: time and memory",
+        "trades time for memory (no single number)",
+        _checkpointing,
+    ),
+)
+
+
+def _escape(text: str) -> str:
+    """The text as HTML. Jupyter takes what stands between two dollar signs for a formula, but not across a tag."""
+    return html.escape(text).replace("$", "<span>$</span>")
+
+
 class ClaimsTable:
     """Shows as an HTML table in a notebook or page and as text elsewhere."""
 
@@ -81,7 +220,7 @@ class ClaimsTable:
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col" style="text-align:left">{html.escape(name)}</th>' for name in self.header)
         body = "".join(
-            "<tr>" + "".join(f'<td style="text-align:left">{html.escape(cell)}</td>' for cell in row) + "</tr>"
+            "<tr>" + "".join(f'<td style="text-align:left">{_escape(cell)}</td>' for cell in row) + "</tr>"
             for row in self.rows
         )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -90,13 +229,19 @@ class ClaimsTable:
         return "\n".join(" | ".join(row) for row in [self.header, *self.rows])
 
 
-def claims_table(claims: Sequence[Claim], yours: Mapping[str, str] | None = None, model: str = "lab-lm") -> ClaimsTable:
+def claims_table(
+    claims: Sequence[Claim],
+    yours: Mapping[str, str] | None = None,
+    model: str = "lab-lm",
+    measured: Mapping[str, Any] | None = None,
+) -> ClaimsTable:
     """The table for ``claims``; ``yours`` maps a claim's key to the student's number, as text.
 
-    Without ``yours`` (on a page of the book) the column is left out.
+    Without ``yours`` (on a page of the book) the column is left out. ``measured`` takes the card's place where
+    there is no model with a card; then ``model`` only names the column.
     Raises ModelMissing if the model has no card.
     """
-    measured = card(model)
+    measured = card(model) if measured is None else measured
     measured = measured.get("measured", measured)
     header = ["Claim", "Paper", f"Lab ({model})"] + (["Yours"] if yours is not None else [])
     rows = []

@@ -36,7 +36,7 @@ def test_exercises_then_check_then_stale(run, toy, chapter):
     ("words", "code", "sentence"),
     [
         (("exercises", "99"), 3, "There is no chapter '99'; the chapters are: 90_toy."),
-        (("summary",), 3, "Nobody handed in anything yet"),
+        (("report",), 3, "Nobody handed in anything yet"),
         (("serve",), 3, "There is nothing to serve yet"),
         (("serve", "--port", "99999"), 2, "65535"),
         (("exercises", "--wrong"), 2, "No such option"),
@@ -61,7 +61,7 @@ def test_a_broken_source_is_one_sentence(run, toy, chapter):
 
 def test_a_project_that_is_not_there(run, monkeypatch):
     monkeypatch.setenv("MECHANISMS_PROJECT", "no_such_module:project")
-    code, _, err = run("summary")
+    code, _, err = run("report")
     assert code == 3 and "does not name an importable module:function" in err
 
 

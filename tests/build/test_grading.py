@@ -17,12 +17,12 @@ from nbformat.v4 import new_code_cell
 from autograder.build.exercises import build_chapter
 from autograder.build.source import write_notebook
 from autograder.course import course_secret, prepare_course, release_chapter
-from autograder.grading import grade_class, handed_in
+from autograder.engine.run import Order, Watcher, grade_class, handed_in
 from autograder.nbg.reference import chapter_reference
 from autograder.nbg.results import read_result
+from autograder.report import gather, write_report
 from autograder.sample_class import write_sample_class
-from autograder.summary import summarise, write_summary
-from mechanisms.errors import UsageError
+from mechanisms.errors import CourseError
 
 RIGHT_DOUBLE = "# exercise: ch90.double\ndef double(values):\n    return [2 * value for value in values]"
 STASH = (
@@ -77,8 +77,6 @@ def awkward(release):
 @pytest.fixture(scope="module")
 def graded(toy, chapter):
     """The class after grading: result by student."""
-    from autograder.nbg.execute import HiddenCaseExecute
-
     build_chapter(toy, chapter)
     assert release_chapter(toy, chapter) is True
     write_sample_class(toy, chapter)
@@ -87,10 +85,8 @@ def graded(toy, chapter):
         path = toy.submission(chapter, student)
         path.parent.mkdir(parents=True)
         path.write_text(text, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(HiddenCaseExecute, "answer_timeout", 5)
-        results = grade_class(toy, chapter)
-    return {result.student: result for result in results}
+    grade_class(toy, [chapter])
+    return {student: read_result(toy, chapter.slug, student) for student in handed_in(toy, chapter)}
 
 
 def scores(result):
@@ -137,9 +133,9 @@ def _visible(text):
 )
 def test_what_cannot_be_read_needs_a_person_and_is_no_zero(toy, chapter, graded, student, sentence):
     result = graded[student]
-    assert result.status == "unreadable" and result.exercises == {}
+    assert result.status == "cannot be matched" and result.exercises == {}
     assert len(result.needs_person) == 1 and sentence in result.needs_person[0]
-    row = next(row for row in summarise(toy, chapter, [student]).rows)
+    row = next(row for row in gather(toy, chapter, [student]).rows)
     assert row.points is None
 
 
@@ -157,7 +153,7 @@ def test_odd_notebooks_are_graded_and_say_so(graded):
 
 def test_what_ends_the_kernel_or_never_ends_costs_only_itself(toy, chapter, graded):
     assert scores(graded["a-endless"]) == {"double": 0, "describe": 0}
-    assert "did not come to an end within 5 seconds" in page(toy, chapter, "a-endless")
+    assert "did not come to an end in time" in page(toy, chapter, "a-endless")
     assert "ended the Python process" in page(toy, chapter, "a-exits")
     assert graded["a-exits"].needs_person == ["The function double ended the Python process (a crash or an exit)."]
     assert scores(graded["a-fatal-cell"])["double"] == 5
@@ -181,8 +177,8 @@ def test_the_gradebook_flags_what_a_person_should_see(toy, graded):
 
 
 def test_no_hidden_case_anywhere_in_what_goes_out(toy, chapter, graded):
-    """Inputs and expected values of every student's hidden cases are in no feedback page, result or summary."""
-    paths = write_summary(toy, [summarise(toy, chapter, handed_in(toy, chapter))])
+    """Inputs and expected values of every student's hidden cases are in no feedback page, result or report."""
+    paths = write_report(toy, [gather(toy, chapter, handed_in(toy, chapter))])
     shared = "".join(path.read_text("utf-8") for path in paths)
     reference = chapter_reference(toy, chapter)
     for student, result in graded.items():
@@ -204,28 +200,43 @@ def test_demonstrations_and_paper_cells_are_not_run(toy, chapter, graded):
     assert next(cell for cell in notebook.cells if cell.source == 'print("done")').outputs
 
 
+class Seen(Watcher):
+    """Who was graded, in the order of their names."""
+
+    def __init__(self):
+        self.results = []
+
+    def graded(self, result):
+        self.results = sorted([*self.results, result], key=lambda one: one.student)
+
+
 def test_a_second_run_grades_only_what_changed(toy, chapter, graded):
-    states = []
-    grade_class(toy, chapter, progress=lambda student, state: states.append(state))
-    assert set(states) == {"unchanged"} and len(states) == len(graded)
+    tally = grade_class(toy, [chapter])
+    assert tally.counts == {"90_toy": {"unchanged": len(graded)}}
     path = toy.submission(chapter, "blank")
     notebook = nbformat.read(path, as_version=4)
     before = path.read_text("utf-8")
     path.write_text(write_notebook(edited(notebook, double=RIGHT_DOUBLE)), encoding="utf-8")
-    states.clear()
-    results = grade_class(toy, chapter, ["blank", "perfect"], progress=lambda student, state: states.append(state))
-    assert states == ["grading", "graded", "unchanged"]
-    assert scores(results[0])["double"] == 5
+    seen = Seen()
+    tally = grade_class(toy, [chapter], Order(students=("blank", "perfect")), seen)
+    assert tally.counts == {"90_toy": {"graded": 1, "unchanged": 1}}
+    assert [result.student for result in seen.results] == ["blank"]
+    assert scores(seen.results[0])["double"] == 5
     path.write_text(before, encoding="utf-8")
-    toy.feedback(chapter, "blank").unlink()
+
+
+def test_a_feedback_page_that_is_lost_is_written_again_without_grading(toy, chapter, graded):
+    toy.feedback(chapter, "perfect").unlink()
+    tally = grade_class(toy, [chapter], Order(students=("perfect",)))
+    assert tally.counts == {"90_toy": {"unchanged": 1}} and toy.feedback(chapter, "perfect").exists()
 
 
 def test_a_result_that_is_damaged_is_graded_again(toy, chapter, graded):
     path = toy.course / "results" / "90_toy" / "web-page.json"
     path.write_text("{")
     assert read_result(toy, "90_toy", "web-page") is None
-    grade_class(toy, chapter, ["web-page"])
-    assert read_result(toy, "90_toy", "web-page").status == "unreadable"
+    grade_class(toy, [chapter], Order(students=("web-page",)))
+    assert read_result(toy, "90_toy", "web-page").status == "cannot be matched"
 
 
 def test_the_secret_is_private_and_stays(toy, monkeypatch):
@@ -239,5 +250,5 @@ def test_the_secret_is_private_and_stays(toy, monkeypatch):
 def test_an_unreleased_chapter_is_one_sentence(toy, chapter, tmp_path):
     from dataclasses import replace
 
-    with pytest.raises(UsageError, match="Nothing was released"):
-        grade_class(replace(toy, course=tmp_path), chapter)
+    with pytest.raises(CourseError, match="run 'autograder release' first"):
+        grade_class(replace(toy, course=tmp_path), [chapter])

@@ -10,11 +10,12 @@ import numpy
 import pytest
 
 from autograder.course import release_chapter
-from autograder.grading import grade_class, handed_in
+from autograder.engine.run import Order, grade_class, handed_in
 from autograder.nbg.reference import chapter_reference
+from autograder.nbg.results import read_result
 from autograder.project import Project
+from autograder.report import gather, write_report
 from autograder.sample_class import mistake_student, write_sample_class
-from autograder.summary import summarise, write_summary
 from mechanisms.check import codec
 
 pytestmark = pytest.mark.slow
@@ -33,8 +34,8 @@ def course(tmp_path_factory):
         chapter = project.chapter("02")
         release_chapter(project, chapter)
         students = write_sample_class(project, chapter)
-        results = grade_class(project, chapter, students)
-        yield project, chapter, {result.student: result for result in results}
+        grade_class(project, [chapter], Order(students=tuple(students)))
+        yield project, chapter, {student: read_result(project, chapter.slug, student) for student in students}
 
 
 def scores(result):
@@ -76,9 +77,9 @@ def test_each_mistake_earns_its_points_and_reads_its_sentence(course):
 
 
 def test_no_hidden_input_in_what_goes_out(course):
-    """Distinctive texts and numbers of every student's hidden cases are in no feedback page and no summary."""
+    """Distinctive texts and numbers of every student's hidden cases are in no feedback page and no report."""
     project, chapter, results = course
-    paths = write_summary(project, [summarise(project, chapter, handed_in(project, chapter))])
+    paths = write_report(project, [gather(project, chapter, handed_in(project, chapter))])
     shared = "".join(path.read_text("utf-8") for path in paths)
     release = project.release(chapter).read_text("utf-8")
     reference = chapter_reference(project, chapter)

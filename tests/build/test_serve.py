@@ -13,12 +13,13 @@ from mechanisms.errors import UsageError
 
 @pytest.fixture(scope="module")
 def server(toy):
-    """A server on a free port, with a book page, a feedback page, a summary and a secret."""
+    """A server on a free port, with a book page, a feedback page, a report and a secret."""
     for path, text in (
         (toy.book / "index.html", "<h1>Book</h1>"),
         (toy.book / "chapters" / "index.html", "<h1>Chapters</h1>"),
         (toy.course / "feedback" / "ada" / "90_toy" / "toy.html", "<h1>Feedback</h1>"),
-        (toy.course / "summary.html", "<h1>Summary</h1>"),
+        (toy.course / "feedback" / "ada" / "90_toy" / "copied.html", "hidden away"),
+        (toy.course / "report.html", "<h1>Report</h1>"),
         (toy.course / "secret", "hidden away"),
         (toy.root / "outside.html", "hidden away"),
     ):
@@ -50,8 +51,8 @@ def get(server, path, host=None, method="GET"):
         ("/book/", "Book"),
         ("/book/index.html", "Book"),
         ("/book/chapters/", "Chapters"),
-        ("/class/", "Summary"),
-        ("/class/summary.html", "Summary"),
+        ("/class/", "Report"),
+        ("/class/report.html", "Report"),
         ("/class/feedback/ada/90_toy/toy.html", "Feedback"),
     ],
 )
@@ -71,6 +72,7 @@ def test_feedback_is_sandboxed(server):
         "/secret", "/class/secret", "/class/gradebook.db", "/class/feedback/../secret", "/book/../outside.html",
         "/book/%2e%2e/%2e%2e/outside.html", "/class/feedback/..%2fsecret", "/book/link.html", "/book//etc/passwd",
         "/book/..\\outside.html", "/book/%00", "/class/feedback/ada/", "/nothing",
+        "/class/feedback/ada/90_toy/copied.html", "/class/feedback/ada/91_other/toy.html", "/class/summary.html",
     ],
 )  # fmt: skip
 def test_what_is_not_served(server, path):

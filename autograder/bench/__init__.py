@@ -1,0 +1,6 @@
+"""`autograder bench`: how long notebooks, checks and grading take.
+
+- ``notebooks`` times a chapter's solution notebook and each of its checks in a real kernel;
+- ``grading`` grades the same submissions with nbgrader as it comes and with the course's grader, and prints ratios;
+- ``light`` is a course of one light notebook, for the overhead alone.
+"""
