@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,27 +14,47 @@ HERE = Path(__file__).resolve().parent
 
 
 @pytest.fixture(scope="session")
-def arena(tmp_path_factory):
-    """The attacked course, every submission handed in."""
+def variables(tmp_path_factory):
+    """The environment of the arena: secrets that an attack may look for, and where its course lies."""
     root = tmp_path_factory.mktemp("arena").resolve()
+    return {
+        "PYTHONPATH": str(HERE / "arena"),
+        "ARENA_ROOT": str(root),
+        "MECHANISMS_PROJECT": "arena_spec:project",
+        "MECHANISMS_COURSE": str(root / "course"),
+        "MECHANISMS_CHECKS": str(root / "mechanisms" / "check"),
+        "MECHANISMS_SECRET": new_secret(),
+        "HF_TOKEN": new_secret(),
+        "AWS_SECRET_ACCESS_KEY": new_secret(),
+        "HOME": str(root / "home"),
+        "TMPDIR": str(root / "tmp"),
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+@contextmanager
+def within(variables):
+    """Set them for a while: the worker that runs these tests runs other files after them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(HERE / "arena"))
-        for name, value in {
-            "PYTHONPATH": str(HERE / "arena"),
-            "ARENA_ROOT": str(root),
-            "MECHANISMS_PROJECT": "arena_spec:project",
-            "MECHANISMS_COURSE": str(root / "course"),
-            "MECHANISMS_CHECKS": str(root / "mechanisms" / "check"),
-            "MECHANISMS_SECRET": new_secret(),
-            "HF_TOKEN": new_secret(),
-            "AWS_SECRET_ACCESS_KEY": new_secret(),
-            "HOME": str(root / "home"),
-            "TMPDIR": str(root / "tmp"),
-            "OMP_NUM_THREADS": "1",
-        }.items():
+        for name, value in variables.items():
             patch.setenv(name, value)
-        yield build_arena(root)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment(variables):
+    """The arena's environment for as long as a module of this folder runs."""
+    with within(variables):
+        yield
     sys.modules.pop("arena_spec", None)
+
+
+@pytest.fixture(scope="session")
+def arena(variables):
+    """The attacked course, every submission handed in."""
+    with within(variables):
+        return build_arena(Path(variables["ARENA_ROOT"]))
 
 
 class Graded:
@@ -55,9 +76,10 @@ class Graded:
 
 
 @pytest.fixture(scope="session")
-def graded(arena) -> Graded:
+def graded(arena, variables) -> Graded:
     """Everybody graded, attacks and honest students, as one batch."""
-    return Graded(arena)
+    with within(variables):
+        return Graded(arena)
 
 
 def pytest_terminal_summary(terminalreporter):
