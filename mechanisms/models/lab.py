@@ -21,7 +21,11 @@ from mechanisms.errors import ModelMissing
 
 ATTENTION_ONLY = "attention-only"  # the model_type of checkpoints that are no Hugging Face models
 _PARTS = ("config.json", "model.safetensors", "tokenizer.json")
-_TOKENS_ALONE = {"lab-gate", "random-gate"}  # models whose words are their token ids ship no tokenizer
+_TOKENS_ALONE = {
+    "lab-gate",
+    "planted-circuit",
+    "random-gate",
+}  # models whose words are their token ids ship no tokenizer
 
 
 def checkpoint_folder(name: str = "lab-lm") -> Path:
