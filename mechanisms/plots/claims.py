@@ -148,6 +148,95 @@ GATING = (
 )
 
 
+def _circuits(read: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any]], str]:
+    """A lab number of chapter 03, from the sweep's runs of the shipped recipe."""
+
+    def lab(sweep: Mapping[str, Any]) -> str:
+        from mechanisms.training import circuits_sweep
+
+        return read(circuits_sweep.summary(sweep["lab-lm"])) if sweep.get("lab-lm") else "not run yet"
+
+    return lab
+
+
+def _range(found: Mapping[str, float], form: str = ".0%") -> str:
+    return f"{found['mean']:{form}} [{found['low']:{form}}, {found['high']:{form}}]"
+
+
+def _shared(task: str) -> Callable[[Mapping[str, Any]], str]:
+    def read(found: Mapping[str, Any]) -> str:
+        one = found["overlap"][task]
+        return (
+            f"{_range(one['of_union'])} of the union, {_range(one['of_first'])} of the first circuit; better than "
+            f"chance (P < .05) in {one['significant']} of {found['seeds']} seeds"
+        )
+
+    return _circuits(read)
+
+
+CIRCUIT_REUSE = (
+    Claim(
+        "overlap",
+        "Heads shared by indirect and coloured objects",
+        "25/32 = 78% (abstract; section 4), definition of the share not known to us",
+        _shared("coloured objects"),
+    ),
+    Claim(
+        "control",
+        "Heads shared by indirect objects and a control task",
+        "3/18 = 16.7% (Greater-Than), 25% (World Capitals; appendix H)",
+        _shared("capitals (control)"),
+    ),
+    Claim(
+        "base",
+        "Coloured objects, model unchanged",
+        "49.6% (section 5; one sentence says 49.7%)",
+        _circuits(lambda found: _range(found["repair"]["base"])),
+    ),
+    Claim(
+        "repair",
+        "… with inhibition heads made to look at the wrong colours",
+        "81.5% (inhibition heads), 93.7% (with the negative mover), no new errors (section 5)",
+        _circuits(
+            lambda found: (
+                f"{_range(found['repair']['repaired'])}; at least 20 points up in {found['lifted']} of "
+                f"{found['counted']} seeds; breaks {found['repair']['new_errors']['mean']:.1%}"
+            )
+        ),
+    ),
+    Claim(
+        "controls",
+        "… with the same heads made to look at the other objects, or at the start",
+        "—",
+        _circuits(
+            lambda found: f"objects {_range(found['repair']['objects'])}, start {_range(found['repair']['bos'])}"
+        ),
+    ),
+    Claim(
+        "shift",
+        "What this does to a mover's attention",
+        "−8.7% to wrong colours, +2.7% to the right one (section 5)",
+        _circuits(
+            lambda found: (
+                f"{_range(found['repair']['mover_to_wrong'], '+.1%')} to wrong colours, "
+                f"{_range(found['repair']['mover_to_right'], '+.1%')} to the right one"
+            )
+        ),
+    ),
+    Claim(
+        "agreement",
+        "Rank correlation of the intervention's effect with the path-patching effect",
+        "Spearman 0.69 (section 5)",
+        _circuits(
+            lambda found: (
+                f"{found['agreement']['rho']:+.2f} over {found['agreement']['n']} heads of all seeds, "
+                f"p = {found['agreement']['p']:.3f}"
+            )
+        ),
+    ),
+)
+
+
 def _error(report: Mapping[str, Any]) -> str:
     found = report["prediction"]["absolute_error"]
     within = report["prediction"]["share_within_25_percent"]
