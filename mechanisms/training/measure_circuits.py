@@ -24,7 +24,7 @@ from mechanisms.data.documents import Corpus
 MEASURE_SEED = 20_240_507
 CORPUS = {"trust": 0.6, "zipf": 1.5, "conflict_zipf": 0.5}
 MIN_GAP = 0.5  # logits: a task that the edit moves less than this has no circuit to share out
-TOP = 3  # heads in a circuit, per stage
+TOP, FLOOR = 3, 0.01  # heads in a circuit, per stage, and the smallest score of one
 # The rule of the repair, chosen on the shipped model (seed 0) and on no other.
 REPAIR_HEADS, REPAIR_SHARE = 2, 0.5
 Head = tuple[int, int]
@@ -153,8 +153,8 @@ def overlap(first: Sequence[Head], second: Sequence[Head], n_heads: int) -> dict
     )
     return {
         "shared": sorted(one & two),
-        "of_union": shared / len(one | two),
-        "of_first": shared / len(one),
+        "of_union": shared / len(one | two) if one or two else 0.0,
+        "of_first": shared / len(one) if one else 0.0,
         "expected": len(one) * len(two) / n_heads,
         "chance": tail / total,
     }
@@ -251,12 +251,13 @@ def repair(model, pairs: Pairs, heads: Sequence[Head], mover: Head, share: float
 
 
 def circuit(model, pairs: Pairs, k: int = TOP) -> dict[str, Any]:
-    """A task's direct effects, the effects into its mover's queries, and the union of the top ``k`` of both stages."""
+    """A task's direct effects, the effects into its mover's queries, and the union of the top ``k`` of both stages,
+    without those below ``FLOOR``."""
     direct = effects(model, pairs)
     mover = mover_of(model, direct)
     queries = effects(model, pairs, [mover], "q")
-    heads = top(direct, k) + [head for head in top(queries, k) if abs(queries[head]) > 0.01]
-    return {"direct": direct, "mover": mover, "queries": queries, "heads": sorted(set(heads))}
+    heads = {head for scores in (direct, queries) for head in top(scores, k) if abs(scores[head]) >= FLOOR}
+    return {"direct": direct, "mover": mover, "queries": queries, "heads": sorted(heads)}
 
 
 def override_effects(model, pairs: Pairs, share: float = REPAIR_SHARE) -> Tensor:

@@ -90,7 +90,8 @@ def graph_svg(graph: Graph, threshold: float, identity: str = "graph") -> str:
         wide = 58 if node == "logits" else 40
         parts.append(
             f'<g class="{identity}-node" data-node="{node}" opacity="{1 if strong else 0.35}">'
-            f'<rect x="{x - wide / 2:.0f}" y="{y - 13:.0f}" width="{wide}" height="26" rx="6" fill="#F2F2F2" stroke="{QUIET}"/>'
+            f'<rect x="{x - wide / 2:.0f}" y="{y - 13:.0f}" width="{wide}" height="26" rx="6" fill="#F2F2F2" '
+            f'stroke="{QUIET}"/>'
             f'<text x="{x:.0f}" y="{y + 4:.0f}" text-anchor="middle" fill="#222222">{node}</text></g>'
         )
     for layer in range(graph["layers"]):
