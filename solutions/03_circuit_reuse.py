@@ -75,7 +75,7 @@ planted, model = load("planted-circuit"), load("lab-lm")
 # %% role="solution" exercise="ioi_pair"
 # exercise: ch03.ioi_pair
 def ioi_pair(first: str, second: str, giver: str, place: str, thing: str) -> dict[str, str]:
-    """A minimal pair of the indirect-object task (paper, section 3).
+    """A minimal pair of the indirect-object task, in lab-lm's words.
 
     first, second: the two persons, in the order in which they are introduced. giver: one of the two.
     Returns {"clean", "corrupt": prompts that end in "to", "right": the answer to clean, "wrong": that to corrupt}.
@@ -128,7 +128,7 @@ check(ioi_pair)  # exercise: ch03.ioi_pair
 # %% role="solution" exercise="colored_pair"
 # exercise: ch03.colored_pair
 def colored_pair(objects: list[str], colors: list[str], asked: int, other: int, surface: str) -> dict[str, str]:
-    """A minimal pair of the coloured-objects task in the manner of the paper (section 3), without its solved example.
+    """A minimal pair of the coloured-objects task in the manner of the paper, without its solved example.
 
     objects, colors: same length, two or more, in lower case. asked, other: which object each prompt asks for.
     Returns {"clean", "corrupt", "right", "wrong"}; answers look like " Blue". Raises ValueError if asked == other.
@@ -200,8 +200,8 @@ for name, pair in pairs.items():
 #
 # $$d = \mathrm{logit}(\text{right}) - \mathrm{logit}(\text{wrong}).$$
 #
-# It is positive where the model prefers the right answer. And it is additive in what heads write, which accuracy is
-# not.
+# It is positive where the model prefers the right answer, and it changes with everything that a head writes, where
+# accuracy only jumps.
 #
 # {card logit_difference}
 
@@ -211,7 +211,7 @@ for name, pair in pairs.items():
 def logit_difference(
     logits: Float[Tensor, "batch pos vocab"], right: Int[Tensor, "batch"], wrong: Int[Tensor, "batch"]
 ) -> Float[Tensor, "batch"]:
-    """logit(right) - logit(wrong) at the last position, one number for each prompt (paper, section 3).
+    """logit(right) - logit(wrong) at the last position, one number for each prompt (the paper's metric).
 
     logits: in logits, not probabilities. right, wrong: token ids, another pair for every prompt.
     """
@@ -233,7 +233,8 @@ check(logit_difference)  # exercise: ch03.logit_difference
 # </details>
 # <details><summary>Hint 2: almost the answer</summary>
 #
-# `rows = torch.arange(len(right))`; then `logits[rows, -1, right]` picks one entry per row.
+# Make a tensor of row numbers, 0 to batch − 1, with `torch.arange`. Three indices side by side, `[row numbers, -1,
+# right]`, pick one entry per row. The same for `wrong`, then subtract.
 #
 # </details>
 #
@@ -257,8 +258,8 @@ check(logit_difference)  # exercise: ch03.logit_difference
 def patch_score(
     clean: Float[Tensor, "batch"], corrupt: Float[Tensor, "batch"], patched: Float[Tensor, "batch"], min_gap: float
 ) -> float:
-    """The share of the way from clean to corrupt that a patch goes (paper, section 3; the authors' code stores
-    -100 times it).
+    """The share of the way from clean to corrupt that a patch goes (as in the authors' code, which stores -100 times
+    it).
 
     clean, corrupt, patched: logit differences of the same prompts, in logits.
     Returns (mean of patched - clean) / (mean of corrupt - clean); NaN if the size of the latter is below min_gap.
@@ -323,7 +324,8 @@ for title, net, made in (("planted", planted, planted_pairs), ("lab-lm", model, 
 #
 # $$d_{h \to \text{logits}} = d\big(\,z_h^{\text{corrupt}},\ z_{h'}^{\text{clean}} \text{ for all } h' \ne h\,\big)$$
 #
-# All of this at the **last** position only, as in the authors' code.
+# All of this at the **last** position only, as in the authors' code. Return the logit difference $d_{h \to
+# \text{logits}}$ of every pair; turning it into a score is the next cell's work.
 #
 # {card path_to_logits}
 #
@@ -349,7 +351,7 @@ def path_to_logits(
     right: Int[Tensor, "batch"],
     wrong: Int[Tensor, "batch"],
 ) -> Float[Tensor, "batch"]:
-    """Logit difference when one head sends its corrupt output directly to the logits (paper, section 3).
+    """Logit difference when one head sends its corrupt output directly to the logits (the paper's path patching).
 
     At the last position the sender's z is that of the corrupt run and every other head's z that of the clean run; MLPs
     run freely. Afterwards the model gives the same logits as before the call.
@@ -389,8 +391,9 @@ check(path_to_logits)  # exercise: ch03.path_to_logits
 # </details>
 # <details><summary>Hint 3: almost the answer</summary>
 #
-# `value = value.clone(); value[:, -1] = clean_cache[hook.name][:, -1]`, then, if this is the sender's layer,
-# `value[:, -1, head] = corrupt_cache[hook.name][:, -1, head]`; return it. Hooks for all `range(net.cfg.n_layers)`.
+# On a clone: the slice `[:, -1]` from the clean run's cache, then, if `hook.name` is the sender's, the slice `[:, -1,
+# head]` from the corrupt run's; return the clone. One hook for each of `range(net.cfg.n_layers)`, and then
+# `logit_difference` of what `net.run_with_hooks` gives.
 #
 # </details>
 #
@@ -456,7 +459,7 @@ def path_to_receivers(
     right: Int[Tensor, "batch"],
     wrong: Int[Tensor, "batch"],
 ) -> Float[Tensor, "batch"]:
-    """Logit difference when a head's corrupt output reaches only the receivers' q, k or v (paper, section 3).
+    """Logit difference when a head's corrupt output reaches only the receivers' q, k or v (the paper's path patching).
 
     First run: clean tokens; at ``position`` (one for each row) the sender's z is corrupt and every other head's z
     clean; the receivers' vectors of ``kind`` at ``position`` are recorded. Second run: clean tokens, nothing held,
@@ -506,13 +509,13 @@ check(path_to_receivers)  # exercise: ch03.path_to_receivers
 # </details>
 # <details><summary>Hint 2: a position for each row</summary>
 #
-# `rows = torch.arange(len(clean))`; then `value[rows, position]` is [batch, head, dim] and `value[rows, position,
+# With row numbers 0 to batch − 1 in `rows`, `value[rows, position]` is [batch, head, dim] and `value[rows, position,
 # head]` is [batch, dim]. Both work on the left of `=`.
 #
 # </details>
 # <details><summary>Hint 3: almost the answer</summary>
 #
-# A dictionary `recorded[hook.name] = value` filled in the first run. In the second run the hook on a receiver's layer
+# A dictionary from hook name to tensor, filled in the first run. In the second run the hook on a receiver's layer
 # clones its value and overwrites `[rows, position, head]` for the receivers of that layer, and for no other head.
 #
 # </details>
@@ -550,8 +553,9 @@ plots.plot_heads(planted_values, "Planted: share sent into the feeder's values, 
 #
 # Into the movers' queries: the *inhibition* head for indirect objects, the *content gatherer* for coloured objects.
 # Different heads for the same place in the circuit, as the paper finds in GPT-2 medium. One step further back, in the
-# values of those two at the word that comes again: the *duplicate-token* head, in both tasks. So these two circuits
-# share their two ends (duplicate token, movers) and differ in the middle.
+# values of those two at the word that comes again: the *duplicate-token* head, in both tasks. (Only about half of the
+# indirect-object effect comes that way: the inhibition head also copies the repeated word itself, and that word stays
+# clean here.) So these two circuits share their two ends (duplicate token, movers) and differ in the middle.
 #
 # The previous-token head never shows, although coloured objects need it: it ties each colour to its object, and the
 # corrupt prompt leaves the list as it is. **Patching sees only what the minimal pair changes.**
@@ -720,18 +724,16 @@ for name, found in with_ioi.items():
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Planted: three shared heads, and we know that they are real. But P is not small: with twelve heads even a true
-# overlap of this size is hard to tell from chance. lab-lm: two or three shared heads in *every* comparison, **the
-# control included**. 50% or more looks like reuse and means nothing, as the null says on its own and the control says
-# in plain sight. The paper's case is stronger in both ways: 384 heads, so that chance would share almost none, and
+# Planted: three shared heads, and we know that they are real. But P = 0.15: with twelve heads even a true overlap of
+# this size is hard to tell from chance. lab-lm: two shared heads in *every* comparison, **the control included**. Two
+# thirds of the first circuit looks like reuse and means nothing, as the null says on its own and the control says in
+# plain sight. The paper's case is stronger in both ways: 384 heads, so that chance would share almost none, and
 # controls at 17% and 25% against 78%.
-#
-# The rank tests below ask another question of the same scores, over seeds.
 #
 # </details>
 #
-# Over seeds: the course trained lab-lm's recipe with several seeds, and one other world in which all tasks answer in
-# the same format (`python -m mechanisms.training.circuits_sweep`). Each dot is a model.
+# Over seeds: the course trained lab-lm's recipe with several seeds (`python -m mechanisms.training.circuits_sweep`).
+# Each dot is a model.
 
 # %% role="demo"
 from mechanisms.training import circuits_sweep
@@ -742,9 +744,9 @@ plots.plot_overlaps(sweep)
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The shares of coloured objects and of the control lie among each other, and about where chance would put them.
-# Whatever is shared with indirect objects in these small models is shared with everything. The page of the chapter
-# says what else was tried.
+# The dots of coloured objects and of the control lie among each other, and not far above chance. Whatever is shared
+# with indirect objects in these small models is shared with recalling a capital as well. The page of the chapter says
+# more about the seeds.
 #
 # </details>
 #
@@ -818,8 +820,8 @@ check(override_attention)  # exercise: ch03.override_attention
 # </details>
 # <details><summary>Hint 3: almost the answer</summary>
 #
-# `pattern[:, head, -1] = (1 - share) * pattern[:, head, -1] + share * target` on a clone, then keep `[:, -1]` of the
-# logits.
+# On a clone of the pattern, for each head of this hook's layer: its row `[:, head, -1]` becomes the mixture of the
+# formula, with the target row of hint 1. Return the clone; at the end keep `[:, -1]` of the logits.
 #
 # </details>
 #
@@ -832,12 +834,11 @@ def hit_rate(logits, pair):
 
 
 pair = plan.colored_objects(1000, torch.Generator().manual_seed(1))
-wrong_places = pair.options[pair.clean.gather(1, pair.options) != pair.right[:, None]].view(-1, 2)
 planted_repair = {"unchanged": hit_rate(planted(pair.clean)[:, -1], pair)}
 for name, heads in {"negative mover": [[2, 2]], "inhibition head": [[1, 0]], "both": [[1, 0], [2, 2]]}.items():
-    planted_repair[name] = hit_rate(override_attention(planted, pair.clean, heads, wrong_places, 1.0), pair)
+    planted_repair[name] = hit_rate(override_attention(planted, pair.clean, heads, pair.wrong_options, 1.0), pair)
 planted_repair["both, on the listed objects"] = hit_rate(
-    override_attention(planted, pair.clean, [[1, 0], [2, 2]], wrong_places - 1, 1.0), pair
+    override_attention(planted, pair.clean, [[1, 0], [2, 2]], pair.wrong_options - 1, 1.0), pair
 )
 plots.plot_accuracies(
     planted_repair, "Planted: coloured objects, attention forced onto the wrong colours", chance=1 / 3
@@ -941,8 +942,9 @@ plots.plot_rows(
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The mover turns away from the wrong colours, though its own weights and inputs were left alone, except for what the
-# overridden heads wrote into the residual stream. In the example the right colour is what remains.
+# On average the mover turns away from the wrong colours, though nobody touched its weights or its pattern: all that
+# changed is what the overridden heads wrote into the residual stream. In the example, the first prompt that was
+# mended, the right colour has come out on top.
 #
 # </details>
 #

@@ -66,6 +66,15 @@ class PlantedPairs:
     repeat: Tensor
     options: Tensor
 
+    def __len__(self) -> int:
+        return len(self.clean)
+
+    @property
+    def wrong_options(self) -> Tensor:
+        """Positions of what can be said and is not right, [n, k - 1]."""
+        keep = self.clean.gather(1, self.options) != self.right[:, None]
+        return self.options[keep].view(len(self), -1)
+
 
 def _slots() -> dict[str, int]:
     """The coordinate of every feature of the residual stream, such as "token red" or "inhibited red"."""

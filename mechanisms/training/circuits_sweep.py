@@ -5,8 +5,8 @@
   that a sweep that was stopped goes on where it was;
 - ``--checkpoints FOLDER`` keeps the trained models there and measures those that are there without training them
   again; the shipped lab-lm stands for its seed in any case;
-- ``summary`` gives means over seeds with 95% intervals, the share of seeds in which the repair works, and one pooled
-  rank correlation;
+- ``summary`` gives means and ranges over seeds, the repair's lift with a 95% interval and the share of seeds in which
+  it works, and one pooled rank correlation;
 - ``unfinished`` says which runs a table lacks. No run is left out of the file or of the summary.
 """
 
@@ -34,8 +34,10 @@ from mechanisms.training.measure_circuits import measure
 
 TABLE = Path(__file__).parents[1] / "data" / "circuits_sweep.json"
 CHOSEN_ON = 0  # the seed on which the repair's rule was chosen: shown, and left out of every count
-LIFT = 0.20
-REPAIR = "held-out objects, inventory"
+LIFT, LEARNED = 0.20, 0.95
+BASE, REPAIR = "indirect objects", "held-out objects, inventory"
+LEVELS = ("base", "repaired", "objects", "bos", "least_inhibiting", "new_errors", "mended")
+LEVELS += ("mover_to_wrong", "mover_to_right", "says_a_listed_color")
 
 
 @dataclass(frozen=True)
@@ -80,35 +82,57 @@ def unfinished(table: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
     return [f"{name}: {have} of {wanted} seeds" for name, (have, wanted) in counts.items() if have < wanted]
 
 
-def summary(runs: Sequence[Mapping[str, Any]], kind: str = REPAIR) -> dict[str, Any]:
-    """What the seeds of one condition say. Overlap over all seeds; the repair ``kind`` over all seeds but the one on
-    which its rule was chosen."""
-    tasks = runs[0]["overlap"]
-    counted = [found for found in runs if found["seed"] != CHOSEN_ON]
-    repairs = [found["repair"][kind] for found in counted]
-    lifted = sum(one["repaired"] - one["base"] >= LIFT for one in repairs)
-    low, high = wilson(lifted, len(repairs)) if repairs else (0.0, 1.0)
-    keys = ("base", "repaired", "objects", "bos", "least_inhibiting", "new_errors", "mended")
-    keys += ("mover_to_wrong", "mover_to_right", "says_a_listed_color")
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Mean over seeds, the least and the most of them; ``n`` seeds. Empty for no values."""
+    if not values:
+        return {}
+    return {"mean": sum(values) / len(values), "least": min(values), "most": max(values), "n": len(values)}
+
+
+def learned(found: Mapping[str, Any]) -> bool:
+    """Whether this model does the task at all, on objects that it was asked about in training."""
+    return found["tasks"]["coloured objects"]["accuracy"] >= LEARNED
+
+
+def _compared(runs: Sequence[Mapping[str, Any]], task: str) -> dict[str, Any]:
+    """The overlap with indirect objects over the seeds in which both tasks have a circuit."""
+    able = [found for found in runs if found["tasks"][BASE]["heads"] and found["tasks"][task]["heads"]]
+    ones = [found["overlap"][task] for found in able]
     return {
-        "seeds": len(runs),
-        "counted": len(counted),
-        "accuracy": {
-            task: mean_interval([found["tasks"][task]["accuracy"] for found in runs]) for task in runs[0]["tasks"]
-        },
-        "overlap": {
-            task: {
-                key: mean_interval([found["overlap"][task][key] for found in runs])
-                for key in ("of_union", "of_first", "expected", "chance")
-            }
-            | {"direct_rho": mean_interval([found["overlap"][task]["direct_rho"] or 0.0 for found in runs])}
-            | {"same_mover": sum(found["overlap"][task]["same_mover"] for found in runs)}
-            | {"significant": sum(found["overlap"][task]["chance"] < 0.05 for found in runs)}
-            for task in tasks
-        },
-        "repair": {key: mean_interval([one[key] for one in repairs]) for key in keys} if repairs else {},
+        **{key: spread([one[key] for one in ones]) for key in ("of_union", "of_first", "expected", "chance")},
+        "direct_rho": spread([one["direct_rho"] for one in ones if one["direct_rho"] is not None]),
+        "same_mover": sum(one["same_mover"] for one in ones),
+        "significant": sum(one["chance"] < 0.05 for one in ones),
+        "seeds": len(ones),
+    }
+
+
+def _repaired(runs: Sequence[Mapping[str, Any]], kind: str) -> dict[str, Any]:
+    """The repair over some seeds: levels, the lift with an interval, and in how many it is ``LIFT`` or more."""
+    ones = [found["repair"][kind] for found in runs]
+    lifts = [one["repaired"] - one["base"] for one in ones]
+    lifted = sum(lift >= LIFT for lift in lifts)
+    low, high = wilson(lifted, len(ones)) if ones else (0.0, 1.0)
+    return {
+        **{key: spread([one[key] for one in ones]) for key in LEVELS},
+        "lift": mean_interval(lifts) if ones else {},
         "lifted": lifted,
         "share": {"low": low, "high": high},
+        "seeds": len(ones),
+    }
+
+
+def summary(runs: Sequence[Mapping[str, Any]], kind: str = REPAIR) -> dict[str, Any]:
+    """What the seeds of one condition say: overlaps over all seeds, and the repair ``kind`` over all seeds but the one
+    on which its rule was chosen; once more over those of them that learned coloured objects at all."""
+    counted = [found for found in runs if found["seed"] != CHOSEN_ON]
+    return {
+        "seeds": len(runs),
+        "learned": sum(map(learned, runs)),
+        "accuracy": {task: spread([found["tasks"][task]["accuracy"] for found in runs]) for task in runs[0]["tasks"]},
+        "overlap": {task: _compared(runs, task) for task in runs[0]["overlap"]},
+        "repair": _repaired(counted, kind),
+        "repair where learned": _repaired([found for found in counted if learned(found)], kind),
         "agreement": pooled_agreement(counted, kind),
     }
 
@@ -120,9 +144,10 @@ def pooled_agreement(runs: Sequence[Mapping[str, Any]], kind: str = REPAIR) -> d
     for found in runs:
         mover = found["tasks"]["indirect objects"]["mover"]
         for layer, head in found["live_heads"]:
-            if layer < mover[0]:
+            share = found["tasks"]["indirect objects"]["queries"][layer][head]
+            if layer < mover[0] and share is not None:
                 moved.append(found["repair"][kind]["override_effects"][layer][head])
-                carried.append(found["tasks"]["indirect objects"]["queries"][layer][head])
+                carried.append(share)
     if len(moved) < 3:
         return {"rho": 0.0, "p": 1.0, "n": len(moved)}
     result = spearmanr(moved, carried)

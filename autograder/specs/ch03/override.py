@@ -25,14 +25,13 @@ def _places(rng: Rng, rows: int, length: int, k: int) -> torch.Tensor:
 
 
 def _draw_planted(rng: Rng, share: float) -> dict[str, Any]:
-    # the inhibition head and the negative mover, onto the listed names or colours that are not the answer
+    # the inhibition head and the negative mover, onto the listed colours that are not the answer
     pairs = planted(rng, "colors")
-    wrong = pairs.options[pairs.clean.gather(1, pairs.options) != pairs.right[:, None]].view(len(pairs.clean), -1)
     return {
         "net": ModelRef(PLANTED),
         "tokens": pairs.clean,
         "heads": [[1, 0], [2, 2]],
-        "positions": wrong,
+        "positions": pairs.wrong_options,
         "share": share,
         "and_after": False,
     }
