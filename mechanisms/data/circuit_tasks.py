@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -102,15 +102,6 @@ def capitals(corpus: Corpus, n: int) -> Pairs:
     edited = (clean == corpus.country[country][:, None]).int().argmax(1)
     empty = edited[:, None][:, :0]
     return _pairs(clean, edited, corpus.country[other], value[country], value[other], empty, empty)
-
-
-def with_colon(pairs: Pairs) -> Pairs:
-    """The same pairs with a colon at the end of every prompt that has none (``mechanisms.training.shared_format``)."""
-    colon = word_ids()[":"]
-    if (pairs.clean[:, -1] == colon).all():
-        return pairs
-    end = torch.full_like(pairs.clean[:, :1], colon)
-    return replace(pairs, clean=torch.cat([pairs.clean, end], 1), corrupt=torch.cat([pairs.corrupt, end], 1))
 
 
 TASKS: dict[str, Callable[[Corpus, int], Pairs]] = {

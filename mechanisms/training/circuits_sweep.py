@@ -16,7 +16,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from scipy.stats import spearmanr
 from mechanisms.data.vocabulary import build_tokenizer
 from mechanisms.files import atomic_write
 from mechanisms.models.lab import boot, checkpoint_folder
-from mechanisms.training import lab_lm, shared_format
+from mechanisms.training import lab_lm
 from mechanisms.training.gating_sweep import dump, mean_interval, wilson
 from mechanisms.training.lab_lm import rounded
 from mechanisms.training.measure_circuits import measure
@@ -42,33 +42,26 @@ LEVELS += ("mover_to_wrong", "mover_to_right", "says_a_listed_color")
 
 @dataclass(frozen=True)
 class Condition:
-    """``seeds`` runs of a recipe; ``draw`` gives its documents, ``colons`` says how its prompts end."""
+    """``seeds`` runs of a recipe."""
 
     seeds: int
     recipe: type[lab_lm.Recipe]
-    draw: Callable
-    colons: bool
-    about: str
 
 
 CONDITIONS = {
-    "lab-lm": Condition(6, lab_lm.Recipe, lab_lm.draw, False, "the recipe of lab-lm as shipped"),
-    "shared format": Condition(
-        3, shared_format.Recipe, shared_format.draw, True, "every answer after a colon, four layers, all heads live"
-    ),
+    "lab-lm": Condition(4, lab_lm.Recipe),
 }
 
 
 def run(name: str, seed: int, folder: Path) -> dict[str, Any]:
     """One model of a condition, trained in ``folder`` unless it is there already, and measured; plain data."""
-    condition = CONDITIONS[name]
-    recipe = condition.recipe(seed=seed)
+    recipe = CONDITIONS[name].recipe(seed=seed)
     if not (folder / "model.safetensors").is_file():
-        model, _ = lab_lm.train(recipe, folder, draw=condition.draw)
+        model, _ = lab_lm.train(recipe, folder)
         model.save_pretrained(folder)
         build_tokenizer().save_pretrained(folder)
         (folder / lab_lm.STATE).unlink(missing_ok=True)
-    return {"seed": seed, "recipe": asdict(recipe), **rounded(measure(boot(folder), colons=condition.colons))}
+    return {"seed": seed, "recipe": asdict(recipe), **rounded(measure(boot(folder)))}
 
 
 def load(path: Path = TABLE) -> dict[str, list[dict[str, Any]]]:

@@ -162,10 +162,8 @@ def loss_of(model, batch: Batch, background: float) -> torch.Tensor:
     return loss
 
 
-def train(recipe: Recipe, folder: Path, device: str = "cpu", log=print, draw=draw) -> tuple[Any, Progress]:
+def train(recipe: Recipe, folder: Path, device: str = "cpu", log=print) -> tuple[Any, Progress]:
     """Trains to the end, or goes on from a saved state in ``folder``. Returns the model and how it went.
-
-    ``draw(corpus, recipe, progress)`` gives one step's packs of documents.
 
     Raises CourseError if the state in ``folder`` belongs to another recipe or cannot be saved.
     """
@@ -184,7 +182,7 @@ def train(recipe: Recipe, folder: Path, device: str = "cpu", log=print, draw=dra
     with tqdm(initial=progress.step, total=recipe.steps, unit="step", desc="lab-lm") as bar:
         while progress.step < recipe.steps:
             in_binding = not progress.bound
-            loss = _step(model, optimizer, corpus, recipe, progress, device, draw)
+            loss = _step(model, optimizer, corpus, recipe, progress, device)
             progress.mean_loss += 0.05 * (loss - progress.mean_loss)
             if in_binding:
                 progress.binding += 1
@@ -204,7 +202,7 @@ def train(recipe: Recipe, folder: Path, device: str = "cpu", log=print, draw=dra
     return model.to("cpu"), progress
 
 
-def _step(model, optimizer, corpus: Corpus, recipe: Recipe, progress: Progress, device: str, draw) -> float:
+def _step(model, optimizer, corpus: Corpus, recipe: Recipe, progress: Progress, device: str) -> float:
     """One optimizer step; returns the loss, summed over the packs."""
     left = recipe.steps - progress.step
     rate = min(1.0, (progress.binding + 1) / 50, left / (0.2 * recipe.steps))

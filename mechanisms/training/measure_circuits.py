@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from scipy.stats import spearmanr
 
-from mechanisms.data.circuit_tasks import TASKS, Pairs, colored_objects, indirect_objects, with_colon
+from mechanisms.data.circuit_tasks import TASKS, Pairs, colored_objects, indirect_objects
 from mechanisms.data.documents import Corpus
 
 MEASURE_SEED = 20_240_507
@@ -188,14 +188,13 @@ def override(model, tokens: Tensor, heads: Sequence[Head], positions: Tensor, sh
 
 
 @torch.no_grad()
-def inhibition_scores(model, corpus: Corpus, n: int = 300, colons: bool = False) -> Tensor:
+def inhibition_scores(model, corpus: Corpus, n: int = 300) -> Tensor:
     """[layer, head]: the logit difference on indirect objects with the head's last row forced onto the giver, minus
     the same forced onto the other person. Large: what the head looks at is said *less*. Names and colours as persons,
     mean of both. No coloured objects are used."""
     found = torch.zeros(model.cfg.n_layers, model.cfg.n_heads)
     for pool in ("names", "colors"):
         pairs = indirect_objects(corpus, n, pool)
-        pairs = with_colon(pairs) if colons else pairs
         for layer, head in live_heads(model):
             moved = [
                 logit_difference(
@@ -271,15 +270,14 @@ def override_effects(model, pairs: Pairs, share: float = REPAIR_SHARE) -> Tensor
 
 
 @torch.no_grad()
-def measure(model, n: int = 300, colons: bool = False) -> dict[str, Any]:
-    """Everything that the sweep keeps of one model. ``colons``: its answers come after a colon in every task."""
+def measure(model, n: int = 300) -> dict[str, Any]:
+    """Everything that the sweep keeps of one model."""
     corpus = Corpus(MEASURE_SEED, **CORPUS)
-    as_trained = with_colon if colons else lambda pairs: pairs
     heads = live_heads(model)
     found: dict[str, Any] = {"live_heads": [list(head) for head in heads], "tasks": {}, "overlap": {}}
     parts = {}
     for name, draw in TASKS.items():
-        pairs = as_trained(draw(corpus, n))
+        pairs = draw(corpus, n)
         logits = model(pairs.clean)
         parts[name] = circuit(model, pairs)
         found["tasks"][name] = {
@@ -299,7 +297,7 @@ def measure(model, n: int = 300, colons: bool = False) -> dict[str, Any]:
                 "same_mover": parts[base]["mover"] == parts[name]["mover"],
             }
             found["overlap"][name]["shared"] = [list(head) for head in found["overlap"][name]["shared"]]
-    scores = inhibition_scores(model, corpus, n, colons)
+    scores = inhibition_scores(model, corpus, n)
     chosen = [head for head in sorted(heads, key=lambda head: -scores[head].item())][:REPAIR_HEADS]
     least = sorted(heads, key=lambda head: scores[head].item())[:REPAIR_HEADS]
     found["inhibition"] = scores.tolist()
@@ -310,7 +308,7 @@ def measure(model, n: int = 300, colons: bool = False) -> dict[str, Any]:
         ("held-out objects, table", "table", True),
         ("table", "table", False),
     ):
-        pairs = as_trained(colored_objects(corpus, 2 * n, 3, style, held_out))
+        pairs = colored_objects(corpus, 2 * n, 3, style, held_out)
         mover = parts["coloured objects"]["mover"]
         found["repair"][name] = repair(model, pairs, chosen, mover)
         found["repair"][name]["least_inhibiting"] = repair(model, pairs, least, mover)["repaired"]

@@ -56,7 +56,9 @@ def test_paths_agree_with_the_library_on_lab_lm(solution, lab, task):
         torch.testing.assert_close(ours, circuits.path_patch(lab, pairs, (layer, head)))
     last = torch.full((12,), pairs.clean.shape[1] - 1)
     for kind in "qkv":
-        ours = solution["path_to_receivers"](lab, *given, [0, 0], [[1, 1], [2, 0]], kind, last, pairs.right, pairs.wrong)
+        ours = solution["path_to_receivers"](
+            lab, *given, [0, 0], [[1, 1], [2, 0]], kind, last, pairs.right, pairs.wrong
+        )
         torch.testing.assert_close(ours, circuits.path_patch(lab, pairs, (0, 0), [(1, 1), (2, 0)], kind))
     torch.testing.assert_close(lab(pairs.clean), before, rtol=0, atol=0)
 

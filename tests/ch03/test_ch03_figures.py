@@ -25,7 +25,9 @@ SCORES = torch.tensor([[0.02, 0.0, -0.4], [0.0, 0.9, float("nan")]])
         lambda: plots.plot_heads({"one": torch.rand(3, 4), "two": torch.rand(3, 4)}, "title", network.ROLES),
         lambda: plots.plot_heads({"one": torch.rand(2, 3)}, "title", live=[(0, 0), [1, 2]]),
         lambda: plots.plot_accuracies({"unchanged": 0.4, "repaired": 0.9, "a control": 0.4}, "title", chance=1 / 3),
-        lambda: plots.plot_rows(["a", "b"], {"before": torch.tensor([0.2, 0.8]), "after": torch.tensor([0.9, 0.1])}, "t"),
+        lambda: plots.plot_rows(
+            ["a", "b"], {"before": torch.tensor([0.2, 0.8]), "after": torch.tensor([0.9, 0.1])}, "t"
+        ),
         lambda: plots.plot_overlaps(SWEEP),
         lambda: plots.plot_repairs(SWEEP["lab-lm"], circuits_sweep.REPAIR, circuits_sweep.CHOSEN_ON),
     ],

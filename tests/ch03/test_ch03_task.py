@@ -79,13 +79,6 @@ def test_indirect_objects_of_every_kind(pool):
     assert torch.equal(persons[:, 0], pairs.wrong) and torch.equal(persons[:, 1], pairs.right)
 
 
-def test_a_colon_is_added_once():
-    pairs = tasks.colored_objects(Corpus(9), 5)
-    with_one = tasks.with_colon(pairs)
-    assert (with_one.clean[:, -1] == word_ids()[":"]).all() and torch.equal(with_one.clean[:, :-1], pairs.clean)
-    assert tasks.with_colon(with_one) is with_one
-
-
 @pytest.mark.parametrize("draw", [network.indirect_objects, network.colored_objects, network.partners])
 def test_planted_pairs_differ_in_one_word(draw):
     pairs = draw(50, torch.Generator().manual_seed(3))
