@@ -117,18 +117,20 @@ def plot_rows(words: Sequence[str], rows: Mapping[str, torch.Tensor], title: str
 
 
 def plot_overlaps(sweep: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
-    """One panel for each condition: shared heads by union (dot, one for each seed), their mean (line) and what random
-    sets of the same sizes would share on average (grey cross)."""
+    """One panel for each condition: shared heads by union (dot, one for each seed in which both tasks have a circuit),
+    their mean (line) and what random sets of the same sizes would share on average (grey cross)."""
     figure, axes = new_figure(4.0 * len(sweep) + 0.6, 3.3, columns=len(sweep), sharey=True)
     for ax, (name, runs) in zip(axes, sweep.items(), strict=True):
         for place, (task, color) in enumerate(TASK_COLORS.items()):
-            found = [run["overlap"][task] for run in runs]
-            shares = [one["of_union"] for one in found]
-            spread = torch.linspace(-0.16, 0.16, len(runs)).tolist() if len(runs) > 1 else [0.0]
+            able = [run for run in runs if run["tasks"]["indirect objects"]["heads"] and run["tasks"][task]["heads"]]
+            shares = [run["overlap"][task]["of_union"] for run in able]
+            if not able:
+                continue
+            spread = torch.linspace(-0.16, 0.16, len(able)).tolist() if len(able) > 1 else [0.0]
             ax.scatter([place + s for s in spread], shares, color=color, s=28, zorder=3)
             mean = sum(shares) / len(shares)
             ax.plot([place - 0.26, place + 0.26], [mean, mean], color=color, linewidth=2)
-            random = [by_union(run, task) for run in runs]
+            random = [by_union(run, task) for run in able]
             ax.scatter([place + 0.34], [sum(random) / len(random)], color=QUIET, marker="x", zorder=3)
         ax.set_xticks(range(len(TASK_COLORS)), [task.replace(" ", "\n", 1) for task in TASK_COLORS], fontsize=9)
         ax.set_xlim(-0.5, 2.6)

@@ -35,7 +35,7 @@ from mechanisms.training.measure_circuits import measure
 TABLE = Path(__file__).parents[1] / "data" / "circuits_sweep.json"
 CHOSEN_ON = 0  # the seed on which the repair's rule was chosen: shown, and left out of every count
 LIFT, LEARNED = 0.20, 0.95
-BASE, REPAIR = "indirect objects", "held-out objects, inventory"
+BASE, CONTROL, REPAIR = "indirect objects", "capitals (control)", "held-out objects, inventory"
 LEVELS = ("base", "repaired", "objects", "bos", "least_inhibiting", "new_errors", "mended")
 LEVELS += ("mover_to_wrong", "mover_to_right", "says_a_listed_color")
 
@@ -100,6 +100,13 @@ def _compared(runs: Sequence[Mapping[str, Any]], task: str) -> dict[str, Any]:
     }
 
 
+def _above_control(runs: Sequence[Mapping[str, Any]], task: str) -> dict[str, float]:
+    """By how much more of the union a task shares than the control does, seed by seed, with a 95% interval."""
+    able = [run for run in runs if all(run["tasks"][name]["heads"] for name in (BASE, CONTROL, task))]
+    differences = [run["overlap"][task]["of_union"] - run["overlap"][CONTROL]["of_union"] for run in able]
+    return mean_interval(differences) if differences else {}
+
+
 def _repaired(runs: Sequence[Mapping[str, Any]], kind: str) -> dict[str, Any]:
     """The repair over some seeds: levels, the lift with an interval, and in how many it is ``LIFT`` or more."""
     ones = [found["repair"][kind] for found in runs]
@@ -124,6 +131,7 @@ def summary(runs: Sequence[Mapping[str, Any]], kind: str = REPAIR) -> dict[str, 
         "learned": sum(map(learned, runs)),
         "accuracy": {task: spread([found["tasks"][task]["accuracy"] for found in runs]) for task in runs[0]["tasks"]},
         "overlap": {task: _compared(runs, task) for task in runs[0]["overlap"]},
+        "above control": {task: _above_control(runs, task) for task in runs[0]["overlap"] if task != CONTROL},
         "repair": _repaired(counted, kind),
         "repair where learned": _repaired([found for found in counted if learned(found)], kind),
         "agreement": pooled_agreement(counted, kind),

@@ -75,10 +75,11 @@ def test_what_the_chapter_builds_on_holds_with_room(shipped):
 
 def test_the_overlap_is_no_better_than_the_controls(shipped):
     """What the page says in so many words."""
-    overlap = circuits_sweep.summary(runs_of("lab-lm"))["overlap"]
-    own, control = overlap["coloured objects"], overlap["capitals (control)"]
-    assert own["of_union"]["mean"] < control["of_union"]["mean"] + 0.15 and own["significant"] <= 1
-    assert shipped["overlap"]["coloured objects"]["chance"] > 0.2
+    found = circuits_sweep.summary(runs_of("lab-lm"))
+    difference = found["above control"]["coloured objects"]
+    assert difference["low"] < 0 < difference["high"] and difference["n"] >= 3
+    assert found["overlap"]["coloured objects"]["significant"] <= 1
+    assert all(one["chance"] > 0.2 for one in shipped["overlap"].values())
 
 
 def test_the_repair_works_in_the_other_seeds_that_learned_the_task():
