@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 from functools import cache
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ import torch
 from mechanisms.errors import ModelMissing
 
 ATTENTION_ONLY = "attention-only"  # the model_type of checkpoints that are no Hugging Face models
+VISION = "small-encoders"
+SCENE_LM = "gpt2-scenes"
 _PARTS = ("config.json", "model.safetensors", "tokenizer.json")
-_TOKENS_ALONE = {"lab-gate", "random-gate"}  # models whose words are their token ids ship no tokenizer
+_TOKENS_ALONE = {"lab-gate", "random-gate", "lab-vision", "lab-lm-scenes"}  # these ship no tokenizer
 
 
 def checkpoint_folder(name: str = "lab-lm") -> Path:
@@ -42,9 +45,11 @@ def checkpoint_folder(name: str = "lab-lm") -> Path:
 
 
 def load(name: str = "lab-lm", device: str | torch.device | None = None, fresh: bool = False):
-    """Loads lab model ``name`` as a TransformerBridge in compatibility mode (lab-gate as an ``AttentionOnly``).
+    """Loads lab model ``name`` as a TransformerBridge in compatibility mode.
 
-    LayerNorm is folded into the weights that follow it, writing weights are centred, and every head has
+    lab-gate comes as an ``AttentionOnly``, lab-vision as ``Encoders``, lab-lm-scenes as a Hugging Face GPT-2.
+
+    In a bridge LayerNorm is folded into the weights that follow it, writing weights are centred, and every head has
     its own ``W_Q``, ``W_K``, ``W_V`` [layer, head, d_model, d_head] and ``W_O`` [layer, head, d_head, d_model].
     ``model.to_tokens(text)`` puts one ``<bos>`` in front. Gradients are off.
 
@@ -68,11 +73,11 @@ def card(name: str = "lab-lm") -> dict[str, Any]:
         raise ModelMissing(f"The lab model {name!r} has no readable card at {path}: {error}.") from None
 
 
-def _is_attention_only(folder: str | Path) -> bool:
+def _model_type(folder: str | Path) -> str:
     try:
-        return json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["model_type"] == ATTENTION_ONLY
+        return json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["model_type"]
     except (OSError, ValueError, KeyError, TypeError):
-        return False  # whoever boots it as a Hugging Face folder will say what is wrong
+        return ""  # whoever boots it as a Hugging Face folder will say what is wrong
 
 
 @cache
@@ -82,10 +87,9 @@ def _boot_once(folder: str, device: str):
 
 def boot(folder: str | Path, device: str = "cpu"):
     """Boots any checkpoint folder as ``load`` does. Raises ModelMissing if it cannot be read."""
-    if _is_attention_only(folder):
-        from mechanisms.models import attention_only
-
-        return attention_only.boot(folder, device)
+    own = {ATTENTION_ONLY: "attention_only", VISION: "encoders", SCENE_LM: "scene_lm"}.get(_model_type(folder))
+    if own:
+        return import_module(f"mechanisms.models.{own}").boot(folder, device)
     from safetensors import SafetensorError
     from transformer_lens.model_bridge import TransformerBridge
     from transformers.utils import logging
