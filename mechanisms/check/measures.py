@@ -72,3 +72,31 @@ def linear_map(answer: Any, inputs: dict[str, Any], held_out: dict[str, Any]) ->
         }
     hits = (x.double() @ answer.double()).argmax(-1) == y
     return {"reaches the accuracy asked for on data never seen": bool(hits.double().mean() >= held_out["at_least"])}
+
+
+@register("caption-map")
+def caption_map(answer: Any, inputs: dict[str, Any], held_out: dict[str, Any]) -> dict[str, Any]:
+    """A linear map {"weight" [k * d_lm, d_img], "bias" [k * d_lm]} by the captions that it gives to images never seen.
+
+    ``inputs``: model (a language model's name) and k. ``held_out``: features [n, d_img], labels [n, 3] (size, colour,
+    category), at_least a share of right words for each of the three. The verdict is which of them are reached, and
+    whether captions differ between images at all.
+    """
+    from mechanisms.check.run import model
+    from mechanisms.data.scenes.creatures import ATTRIBUTES
+    from mechanisms.training.limber import Map, continue_text, named
+
+    lm, k, features = model(inputs["model"].name), inputs["k"], held_out["features"]
+    rows, columns = k * lm.config.n_embd, features.shape[1]
+    weight, bias = answer["weight"], answer["bias"]
+    if weight.shape != (rows, columns) or bias.shape != (rows,):
+        told = f"it is no map from {columns} numbers to {rows}: weight [{rows}, {columns}] and bias [{rows}] are asked"
+        return {"$refused": {"type": "shape", "message": told}}
+    prompts = Map(weight.float(), bias.float(), k).prompts(features)
+    said = named(continue_text(lm, prompts, "a", 3))
+    right = (said == held_out["labels"]).float().mean(0).tolist()
+    reached = {
+        f"{name}: enough right on scenes never seen": share >= held_out["at_least"][name]
+        for name, share in zip(ATTRIBUTES, right, strict=True)
+    }
+    return {"captions differ between images": len(said.unique(dim=0)) > 1, **reached}

@@ -1,7 +1,8 @@
 """lab-vision: four small image encoders of one shape that learned with more and more help from language.
 
 - ``Tower``: three convolution blocks and a linear layer; ``features`` are what the last block sees, pooled;
-- ``Encoders``: the four towers, by name, with what centres and scales their features;
+- ``Encoders``: the four towers, by name, with what centres and scales their features, and the embeddings that the text
+  tower beside the last of them gave to every caption;
 - ``save`` and ``boot``: a checkpoint folder with ``config.json`` and ``model.safetensors``.
 
 Plain torch: whoever uses an encoder needs none of the libraries that trained it.
@@ -14,16 +15,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mechanisms.data.scenes.creatures import CATEGORIES, COLOURS, SIZES
 from mechanisms.errors import ModelMissing
 from mechanisms.files import atomic_write
 from mechanisms.models.lab import VISION
 
 NAMES = ("random", "self-supervised", "labels", "captions")  # from least to most help of language
 CHUNK = 500  # images at a time: bounds the memory of a pass
+
+
+def every_creature() -> Int[Tensor, "n 3"]:
+    """Size, colour and category of every creature there is, in the order of ``Encoders.caption_table``."""
+    return torch.cartesian_prod(*(torch.arange(len(names)) for names in (SIZES, COLOURS, CATEGORIES)))
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,7 @@ class Encoders(nn.Module):
         for index in range(len(NAMES)):
             self.register_buffer(f"mean_{index}", torch.zeros(cfg.d_features))
             self.register_buffer(f"scale_{index}", torch.ones(()))
+        self.register_buffer("caption_table", torch.zeros(len(every_creature()), cfg.d_embed))
 
     def standardise(self, name: str, images: Float[Tensor, "batch 3 32 32"]) -> None:
         """Sets centre and scale of a tower's features from these images."""
@@ -100,6 +108,17 @@ class Encoders(nn.Module):
         index = NAMES.index(name)
         raw = torch.cat([self.towers[name].pooled(part) for part in images.split(CHUNK)])
         return (raw - getattr(self, f"mean_{index}")) / getattr(self, f"scale_{index}")
+
+    @torch.no_grad()
+    def embed_images(self, images: Float[Tensor, "batch 3 32 32"]) -> Float[Tensor, "batch d_embed"]:
+        """Embeddings of length 1 by the encoder that learned with captions, beside those of ``embed_captions``."""
+        whole = torch.cat([self.towers["captions"](part) for part in images.split(CHUNK)])
+        return functional.normalize(whole, dim=-1)
+
+    def embed_captions(self, labels: Int[Tensor, "batch 3"]) -> Float[Tensor, "batch d_embed"]:
+        """Embeddings of length 1 that its text tower gave the captions with these sizes, colours and categories."""
+        size, colour, category = labels.unbind(-1)
+        return self.caption_table[(size * len(COLOURS) + colour) * len(CATEGORIES) + category]
 
     def reset_hooks(self) -> None:
         """There are no hook points here; the models of the course all answer to this name."""

@@ -33,7 +33,7 @@ from mechanisms.data.scenes.canvas import SIDE
 from mechanisms.data.scenes.creatures import CATEGORIES, CATEGORY, CreatureScenes
 from mechanisms.errors import CourseError
 from mechanisms.files import atomic_write
-from mechanisms.models.encoders import NAMES, Encoders, Tower, TowerConfig, save
+from mechanisms.models.encoders import NAMES, Encoders, Tower, TowerConfig, every_creature, save
 from mechanisms.training.lab_lm import rounded
 
 POOL_SEED = 100  # added to the recipe's seed: the scenes of a run are not those of another
@@ -189,8 +189,11 @@ SELF_SUPERVISED: dict[str, Make] = {"denoise": _denoise, "masked": _masked, "vie
 LANGUAGE: dict[str, Make] = {"labels": _labels, "captions": _captions}
 
 
-def train_tower(name: str, recipe: Recipe, scenes: CreatureScenes) -> tuple[Tower, dict[str, float]]:
-    """One of the four towers, trained, and its seconds and last loss. The same seed draws the same first weights."""
+def train_tower(name: str, recipe: Recipe, scenes: CreatureScenes) -> tuple[Tower, nn.Module | None, dict[str, float]]:
+    """One of the four towers, trained; what it was trained with (a decoder, a text tower); its seconds and last loss.
+
+    The same seed draws the same first weights for all of them.
+    """
     began = time.monotonic()
     torch.manual_seed(recipe.seed)
     cfg = TowerConfig()
@@ -199,7 +202,7 @@ def train_tower(name: str, recipe: Recipe, scenes: CreatureScenes) -> tuple[Towe
     if name == "random":
         with torch.no_grad():
             tower(images[:500])
-        return tower.eval(), {"seconds": time.monotonic() - began, "loss": 0.0}
+        return tower.eval(), None, {"seconds": time.monotonic() - began, "loss": 0.0}
     generator = torch.Generator().manual_seed(recipe.seed)
     make = {**LANGUAGE, "self-supervised": SELF_SUPERVISED[recipe.self_supervised]}[name]
     helper, objective = make(cfg, generator)
@@ -215,7 +218,7 @@ def train_tower(name: str, recipe: Recipe, scenes: CreatureScenes) -> tuple[Towe
         loss.backward()
         optimizer.step()
         schedule.step()
-    return tower.eval(), {"seconds": time.monotonic() - began, "loss": loss.item()}
+    return tower.eval(), helper.eval(), {"seconds": time.monotonic() - began, "loss": loss.item()}
 
 
 def train(recipe: Recipe, folder: Path, device: str = "cpu", log: Callable[[str], Any] = print) -> tuple[Any, Progress]:
@@ -226,7 +229,10 @@ def train(recipe: Recipe, folder: Path, device: str = "cpu", log: Callable[[str]
     encoders = Encoders(TowerConfig())
     progress = Progress(towers={})
     for name in NAMES:
-        encoders.towers[name], progress.towers[name] = train_tower(name, recipe, scenes)
+        encoders.towers[name], helper, progress.towers[name] = train_tower(name, recipe, scenes)
+        if name == "captions":
+            with torch.no_grad():
+                encoders.caption_table.copy_(helper.encode_text(clip_tokens(every_creature()), normalize=True))
         encoders.standardise(name, scenes.images)
         progress.seconds += progress.towers[name]["seconds"]
         log(f"{name}: {progress.towers[name]['seconds']:.0f} s, last loss {progress.towers[name]['loss']:.3f}")

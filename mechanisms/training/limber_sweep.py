@@ -48,7 +48,7 @@ def run(seed: int, condition: str) -> dict[str, Any]:
         return {"seed": seed, "recipe": asdict(recipe), "seconds": seconds, **report}
     recipe = lab_vision.Recipe(seed=seed, self_supervised=condition)
     encoders = Encoders(TowerConfig())
-    encoders.towers["self-supervised"], told = lab_vision.train_tower("self-supervised", recipe, scenes)
+    encoders.towers["self-supervised"], _, told = lab_vision.train_tower("self-supervised", recipe, scenes)
     encoders.standardise("self-supervised", scenes.images)
     encoders.eval().requires_grad_(False)
     report = limber.measure(

@@ -88,9 +88,7 @@ def adds_up_the_loss(model, features, weight, bias, captions):
     prompts = (features @ weight.T + bias).view(len(features), -1, table.shape[1])
     k = prompts.shape[1]
     logits = model(inputs_embeds=torch.cat([prompts, table[captions]], 1)).logits
-    loss = torch.nn.functional.cross_entropy(
-        logits[:, k - 1 : -1].flatten(0, 1), captions.flatten(), reduction="sum"
-    )
+    loss = torch.nn.functional.cross_entropy(logits[:, k - 1 : -1].flatten(0, 1), captions.flatten(), reduction="sum")
     loss.backward()
     return {"loss": loss.detach(), "weight": weight.grad, "bias": bias.grad}
 

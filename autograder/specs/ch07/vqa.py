@@ -59,9 +59,7 @@ def asks_for_one_match(answers, people):
     def tidy(text):
         return text.strip().lower().removesuffix(".").strip()
 
-    return [
-        float(any(tidy(one) == tidy(answer) for one in said)) for answer, said in zip(answers, people, strict=True)
-    ]
+    return [float(any(tidy(one) == tidy(answer) for one in said)) for answer, said in zip(answers, people, strict=True)]
 
 
 def asks_for_three_matches(answers, people):
