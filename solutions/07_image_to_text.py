@@ -304,7 +304,8 @@ check(projection_gradients)  # exercise: ch07.projection_gradients
 # </details>
 # <details><summary>Hint 3: almost the answer</summary>
 #
-# `loss = model(**build_inputs(prompts, captions, table, -1)).loss`, with prompts from `project_features`.
+# Prompts from `project_features`; the dictionary of `build_inputs` goes into the model with two stars; its result has a
+# `.loss`. Return the loss detached.
 #
 # </details>
 
@@ -383,7 +384,7 @@ check(train_projection)  # exercise: ch07.train_projection
 # </details>
 # <details><summary>Hint 2: the same rows</summary>
 #
-# `rows = torch.randint(len(features), (64,))`, then `features[rows]` **and** `captions[rows]`.
+# `torch.randint(high, (64,))` draws 64 row numbers; use the same ones for `features` **and** for `captions`.
 #
 # </details>
 # <details><summary>Hint 3: almost the answer</summary>
@@ -445,8 +446,8 @@ check(caption_images)  # exercise: ch07.caption_images
 # %% [markdown]
 # <details><summary>Hint 1: where to start</summary>
 #
-# `embed = model.get_input_embeddings()` turns token ids into vectors. `embed(torch.tensor(stem))` is [stem, d_lm];
-# `.expand(len(prompts), -1, -1)` repeats it for every image.
+# `model.get_input_embeddings()` is a module that turns token ids into vectors. Of the stem's ids it makes
+# [stem, d_lm]; `.expand(len(prompts), -1, -1)` repeats that for every image.
 #
 # </details>
 # <details><summary>Hint 2: one step</summary>
@@ -456,9 +457,11 @@ check(caption_images)  # exercise: ch07.caption_images
 # </details>
 # <details><summary>Hint 3: almost the answer</summary>
 #
-# `inputs = torch.cat([inputs, embed(token)[:, None]], dim=1)` appends it; `torch.stack(said, dim=1)` at the end.
+# The embedding of the new token gets an axis for its place, `[:, None]`, and is joined to the inputs along `dim=1`.
+# Collect the tokens in a list, and stack them along `dim=1` at the end.
 #
 # </details>
+
 
 # %% role="demo"
 def prompts_of(name, features_of_images):
@@ -546,7 +549,7 @@ plots.plot_sounds(sounds, {name: score["category"] for name, score in scores.ite
 # it), so hits of two encoders go together. Comparing image by image takes this out:
 #
 # - the difference is the mean over images of `one − other`;
-# - draw images again with replacement, many times, **the same rows for both**, and take the mean difference of each draw;
+# - draw images again with replacement, many times, **the same rows for both**; each draw gives a mean difference;
 # - the 95% interval runs from the 2.5% to the 97.5% quantile of these means (`torch.quantile`, which interpolates).
 #
 # {card paired_bootstrap}
@@ -743,7 +746,9 @@ for stem, (what, words) in questions.items():
     for label in test.labels[:, column].tolist():
         slips = torch.rand(10, generator=crowd) < 0.3
         other = torch.randint(len(words), (10,), generator=crowd)
-        people_say = [words[o] if slip else words[label] for slip, o in zip(slips.tolist(), other.tolist(), strict=True)]
+        people_say = [
+            words[o] if slip else words[label] for slip, o in zip(slips.tolist(), other.tolist(), strict=True)
+        ]
         answers_by_people.append([word.capitalize() + "." for word in people_say])
     for name in ("blind", *ENCODERS):
         given = torch.zeros(len(test), 1) if name == "blind" else features[name][1]
@@ -787,7 +792,8 @@ claims_table(
         "sound": ", ".join(f"{name} {value:.2f}" for name, value in sounds.items()),
         "frozen": "yes" if same else "no",
     },
-    model="limber sweep",
+    model="five seeds",
+    measured={},
 )
 
 # %% [markdown] role="rubric" id="what_passes_through" points=5
@@ -796,9 +802,9 @@ claims_table(
 # A headline: "*One matrix turns a blind language model into one that sees.*" In six to ten sentences, say what your
 # notebook supports and what it does not.
 #
-# - What do size and colour show, and why does the random encoder belong into this argument? Use your numbers. (2 points)
-# - What does the category show about the *encoders*, and what would you need to know before you said it about language
-#   models? (1 point)
+# - What do size and colour show, and why does the random encoder belong here? Use your numbers. (2 points)
+# - What does the category show about the *encoders*, and what would you need before you said it about language models?
+#   (1 point)
 # - A classmate writes: "the sound of a creature is encoded in the image." Answer with section 5. (1 point)
 # - CLIPScore is computed with the captioner's own encoder. Name what can go wrong, and a number that does not depend on
 #   it. (1 point)

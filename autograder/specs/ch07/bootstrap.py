@@ -129,6 +129,4 @@ EXERCISE = Exercise(
         ),
     ),
     variants=(bootstrap_in_numpy, bootstrap_by_loop),
-    atol=1e-6,
-    rtol=1e-5,
 )
