@@ -81,6 +81,10 @@ lab-lm: setup ## Train the lab language model again from its recipe (uses every 
 lab-gate: setup ## Train the attention-only model of chapter 05 again from its recipe
 	@$(BIN)/python -m mechanisms.training lab-gate
 
+lab-vision: setup ## Train the language model and the image encoders of chapter 07 again from their recipes
+	@$(BIN)/python -m mechanisms.training lab-lm-scenes
+	@$(BIN)/python -m mechanisms.training lab-vision
+
 lock: setup ## Write requirements.lock again from pyproject.toml
 	@$(BIN)/pip-compile --quiet --no-header --no-annotate --strip-extras --allow-unsafe --unsafe-package pip \
 	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
