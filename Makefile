@@ -33,7 +33,7 @@ export PYTHONUNBUFFERED := 1
 # A file stays with one worker: its tests share what is slow to make, such as a graded class.
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-.PHONY: help setup course exercises sample-class report book serve test test-fast lint bench lab-lm lab-gate lock clean
+.PHONY: help setup course exercises sample-class report book serve test test-fast lint bench lab-lm lab-gate lab-vision lock clean
 
 help: ## List the targets, one line each
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
