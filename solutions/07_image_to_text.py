@@ -687,9 +687,9 @@ for name, score in clip.items():
 # <details><summary>What you should see</summary>
 #
 # The order of section 5, nearly: but look at *captions* and *labels*. By right words, *labels* named more categories;
-# by CLIPScore *captions* comes out at least as well. The judge is the very model whose eyes wrote these captions, so
-# it agrees with its own errors. Compare with the row of the true caption, which the judge may even score **lower**
-# than what its own encoder led to. Keep this in mind when CLIP's captions are scored by CLIP.
+# by CLIPScore *captions* is ahead. Part of that is earned (*labels* loses colours), and part need not be: the judge is
+# the very model whose eyes wrote these captions, so it shares their errors. Keep this in mind when CLIP's captions are
+# scored by CLIP.
 #
 # </details>
 #
@@ -759,7 +759,7 @@ for stem, (what, words) in questions.items():
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Questions, which the map was never trained on, are answered well above blind by every encoder. And blind scores more
+# Questions, which the map was never trained on, are answered better than blind by every encoder. And blind scores more
 # than chance: with ten people of whom some are wrong, a fixed answer finds a match now and then. (In the paper, some
 # encoders answer questions worse than the blind baseline.)
 #

@@ -60,6 +60,8 @@ def reports_the_mean_of_the_draws(one, other, rows):
 
 
 def bootstrap_in_numpy(one, other, rows):
+    import numpy as np
+
     gain = (one - other).double().numpy()
     means = gain[rows.numpy()].mean(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])
