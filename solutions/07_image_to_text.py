@@ -861,4 +861,4 @@ if photographs:
 # - Put a hidden layer into the map. If the category of the self-supervised encoder becomes readable, it was there, and
 #   merely not linear.
 # - Score scenes of combinations that no image of the training had: `creatures.draw(n, generator, "held out")`. The page
-#   explains why category can fall **below** blind there.
+#   explains why the category suffers there.
