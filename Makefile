@@ -81,7 +81,7 @@ lab-lm: setup ## Train the lab language model again from its recipe (uses every 
 lab-gate: setup ## Train the attention-only model of chapter 05 again from its recipe
 	@$(BIN)/python -m mechanisms.training lab-gate
 
-lab-vision: setup ## Train the language model and the image encoders of chapter 07 again from their recipes
+lab-vision: setup ## Train the two models of chapter 07 again from their recipes
 	@$(BIN)/python -m mechanisms.training lab-lm-scenes
 	@$(BIN)/python -m mechanisms.training lab-vision
 

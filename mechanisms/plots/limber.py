@@ -27,14 +27,14 @@ LOOKS = {
 }
 
 
-def _bars(ax, values: Mapping[str, Mapping[str, float]], what: Sequence[str]) -> float:
+def _bars(ax, values: Mapping[str, Mapping[str, float]], what: Sequence[str], numbers: bool = True) -> float:
     width = 0.82 / len(values)
     for i, (name, scores) in enumerate(values.items()):
         color, hatch = LOOKS[name]
         places = [j + (i - (len(values) - 1) / 2) * width for j in range(len(what))]
         heights = [scores[w] for w in what]
         ax.bar(places, heights, width=0.92 * width, color=color, hatch=hatch, edgecolor="white", label=name)
-        for x, y in zip(places, heights, strict=True):
+        for x, y in zip(places, heights, strict=True) if numbers else ():
             ax.text(x, y + 0.012, f"{y:.2f}".lstrip("0"), ha="center", va="bottom", fontsize=7, color=INK)
     ax.set_xticks(range(len(what)), what)
     ax.set_ylim(0, 1.1)
@@ -97,7 +97,7 @@ def plot_seeds(
     """Means over seeds with Student's 95% intervals as bars, every seed of ``runs`` as a dot."""
     figure, [ax] = new_figure(7.8, 3.6)
     what = (*ATTRIBUTES, "sound")
-    width = _bars(ax, {name: {w: found[w]["mean"] for w in what} for name, found in means.items()}, what)
+    width = _bars(ax, {name: {w: found[w]["mean"] for w in what} for name, found in means.items()}, what, numbers=False)
     for i, name in enumerate(means):
         for j, w in enumerate(what):
             x = j + (i - (len(means) - 1) / 2) * width
