@@ -198,7 +198,8 @@ def build_inputs(
 ) -> dict[str, Tensor]:
     """What a causal language model is trained on: prompts, then the caption (paper, section 3).
 
-    captions: token ids, padded on the right with pad. embedding: the table of input embeddings, one row for each token.
+    captions: token ids, padded on the right with pad. embedding: the table of input embeddings, one row for each token;
+    all tokens are looked up there, pads included (the mask hides them).
     Returns {"inputs_embeds": [batch, k + pos, d_lm], "labels": [batch, k + pos] int, not shifted, -100 on prompts and
     pads, "attention_mask": [batch, k + pos] int, 1 on prompts and words, 0 on pads}.
     """
@@ -259,7 +260,8 @@ for row in range(2):
 #
 # Use the pooled case; captions have one length, without pads. The loss is the mean cross-entropy over **all** words of
 # all captions, the first included (it is predicted at the last prompt). `model(**inputs).loss` computes just that from
-# what your `build_inputs` returns; `model.get_input_embeddings().weight` is the embedding table.
+# what your `build_inputs` returns; `model.get_input_embeddings().weight` is the embedding table. Your two functions
+# must let gradients pass: a `.detach()`, `.data` or `torch.no_grad()` inside them cuts the map off.
 
 
 # %% role="solution" exercise="projection_gradients"
@@ -337,10 +339,10 @@ predict("07.q1", None)
 # %% [markdown]
 # {card train_projection}
 #
-# Start from `torch.nn.Linear(d_img, k * d_lm)` and take `steps` steps with AdamW at a learning rate of about 3e-3 to
-# 1e-2, each on 64 rows drawn at random. `model.config.n_embd` is d_lm. `check` trains your map for 30 steps and then
-# captions **scenes that your function never saw**. It asks for far more right words than a blind guess reaches, and
-# for far less than a sound training of 30 steps gets.
+# Start from `torch.nn.Linear(d_img, k * d_lm)` and take `steps` steps with AdamW at a learning rate of 3e-3 to 5e-3,
+# each on 64 rows drawn at random. `model.config.n_embd` is d_lm. `check` trains your map for 30 steps and then captions
+# **scenes that your function never saw**. It asks for far more right words than a blind guess reaches, and for a
+# little less than 30 sound steps get. Only the map may change: a language model that was trained along is refused.
 
 
 # %% role="solution" exercise="train_projection"
@@ -415,7 +417,7 @@ print("every weight of the language model is what it was, bit for bit:", same)
 #
 # No token stands for an image, so decoding starts from vectors: the prompts, then the embeddings of a short **stem**.
 # The paper's stem is "A picture of", ours is the word "a". Then, `n` times: take the likeliest token at the last place,
-# append **its embedding**, run again.
+# append **its embedding**, run again. A full stop is a token like any other: go on until there are `n`.
 #
 # {card caption_images}
 
@@ -677,7 +679,7 @@ clip = {}
 for name in ("blind", *ENCODERS):
     given = torch.zeros(len(test), 1) if name == "blind" else features[name][1]
     said = named(caption_images(lm, prompts_of(name, given), text.encode("a"), 3))
-    vectors = encoders.embed_captions(said.clamp(min=0))
+    vectors = encoders.embed_captions(said.clamp(min=0))  # a word out of place counts as the first of its list
     clip[name] = {key: v.mean().item() for key, v in clip_scores(image_vectors, vectors, gold[:, None]).items()}
 clip["the true caption"] = {key: v.mean().item() for key, v in clip_scores(image_vectors, gold, gold[:, None]).items()}
 for name, score in clip.items():
