@@ -139,7 +139,7 @@ def test_paper_scale_runs_offline_on_random_weights(solution, photographs, tmp_p
 def test_without_a_gpu_or_captions_one_sentence_says_so(monkeypatch, capsys, tmp_path):
     monkeypatch.delenv("MECHANISMS_PAPER_DIR", raising=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(paper_vision, "_hub_answers", lambda: False)
+    monkeypatch.setattr(paper_vision, "hub_answers", lambda: False)
     assert paper_vision.load_pair() is None and paper_vision.read_captions(tmp_path / "none") is None
     assert len(capsys.readouterr().out.strip().splitlines()) == 2
 
