@@ -78,6 +78,7 @@ def _boot(clip: str, lm: str, device: str, local: dict[str, Path]) -> Pair:
     tokenizer = AutoTokenizer.from_pretrained(source)
     tokenizer.pad_token = tokenizer.eos_token
     language = AutoModelForCausalLM.from_pretrained(source)
+    language.loss_type = "ForCausalLM"  # unnamed it is the same loss, with a warning on stderr
     frozen = [model.to(device).eval().requires_grad_(False) for model in (encoder, language)]
     return Pair(frozen[0], preprocess, frozen[1], tokenizer, device)
 
