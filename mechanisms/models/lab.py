@@ -3,6 +3,7 @@
 - finds the checkpoint folder of a lab model (in the package, or where MECHANISMS_LAB_DIR points);
 - boots it as a TransformerLens ``TransformerBridge`` in compatibility mode, quietly; or, where it has no MLPs, as an
   ``AttentionOnly`` model with the same names; or, a masked language model, as the ``BertForMaskedLM`` that it is;
+  or as the image encoders or the scenes' GPT-2 of chapter 07, which their own modules boot;
 - reads its model card.
 """
 
@@ -13,6 +14,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -22,10 +24,14 @@ import torch
 from mechanisms.errors import ModelMissing
 
 ATTENTION_ONLY = "attention-only"  # the model_type of checkpoints that are no Hugging Face models
+VISION = "small-encoders"
+SCENE_LM = "gpt2-scenes"
+_OWN = {ATTENTION_ONLY: "attention_only", VISION: "encoders", SCENE_LM: "scene_lm"}  # modules that boot these
 MASKED = "bert"  # the model_type of masked language models, which stay as they are
 _PARTS = ("config.json", "model.safetensors", "tokenizer.json")
 # Models whose words are their token ids ship no tokenizer.
-_TOKENS_ALONE = {"lab-gate", "random-gate", "lab-dual", "lab-dual-vanilla", "lab-dual-active", "lab-dual-hidden"}
+_DUAL = {"lab-dual", "lab-dual-vanilla", "lab-dual-active", "lab-dual-hidden"}
+_TOKENS_ALONE = {"lab-gate", "random-gate", *_DUAL, "lab-vision", "lab-lm-scenes"}
 
 
 def checkpoint_folder(name: str = "lab-lm") -> Path:
@@ -48,8 +54,10 @@ def checkpoint_folder(name: str = "lab-lm") -> Path:
 def load(name: str = "lab-lm", device: str | torch.device | None = None, fresh: bool = False):
     """Loads lab model ``name`` as a TransformerBridge in compatibility mode.
 
-    lab-gate is an ``AttentionOnly`` model instead, and lab-dual a plain ``BertForMaskedLM``. In a bridge,
-    LayerNorm is folded into the weights that follow it, writing weights are centred, and every head has
+    lab-gate comes as an ``AttentionOnly``, lab-dual as a plain ``BertForMaskedLM``, lab-vision as ``Encoders``,
+    lab-lm-scenes as a Hugging Face GPT-2.
+
+    In a bridge LayerNorm is folded into the weights that follow it, writing weights are centred, and every head has
     its own ``W_Q``, ``W_K``, ``W_V`` [layer, head, d_model, d_head] and ``W_O`` [layer, head, d_head, d_model].
     ``model.to_tokens(text)`` puts one ``<bos>`` in front. Gradients are off.
 
@@ -88,10 +96,8 @@ def _boot_once(folder: str, device: str):
 def boot(folder: str | Path, device: str = "cpu"):
     """Boots any checkpoint folder as ``load`` does. Raises ModelMissing if it cannot be read."""
     kind = _model_type(folder)
-    if kind == ATTENTION_ONLY:
-        from mechanisms.models import attention_only
-
-        return attention_only.boot(folder, device)
+    if kind in _OWN:
+        return import_module(f"mechanisms.models.{_OWN[kind]}").boot(folder, device)
     with _quiet(folder):
         if kind == MASKED:
             from transformers import BertForMaskedLM
