@@ -32,6 +32,7 @@ _PARTS = ("config.json", "model.safetensors", "tokenizer.json")
 # Models whose words are their token ids ship no tokenizer.
 _DUAL = {"lab-dual", "lab-dual-vanilla", "lab-dual-active", "lab-dual-hidden"}
 _TOKENS_ALONE = {"lab-gate", "random-gate", *_DUAL, "lab-vision", "lab-lm-scenes"}
+_TOKENS_ALONE |= {"planted-circuit"}
 
 
 def checkpoint_folder(name: str = "lab-lm") -> Path:

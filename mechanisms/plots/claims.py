@@ -215,6 +215,113 @@ LIMBER = (
 )
 
 
+def _circuits(read: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any]], str]:
+    """A lab number of chapter 03, from the sweep's runs of the shipped recipe."""
+
+    def lab(sweep: Mapping[str, Any]) -> str:
+        from mechanisms.training import circuits_sweep
+
+        return read(circuits_sweep.summary(sweep["lab-lm"])) if sweep.get("lab-lm") else "not run yet"
+
+    return lab
+
+
+def _range(found: Mapping[str, float], form: str = ".0%") -> str:
+    return f"{found['mean']:{form}} ({found['least']:{form}} to {found['most']:{form}})" if found else "none"
+
+
+def _shared(task: str) -> Callable[[Mapping[str, Any]], str]:
+    def read(found: Mapping[str, Any]) -> str:
+        one = found["overlap"][task]
+        return (
+            f"{_range(one['of_union'])} of the union, {_range(one['of_first'])} of the first circuit; better than "
+            f"chance (P < .05) in {one['significant']} of {one['seeds']} seeds"
+        )
+
+    return _circuits(read)
+
+
+def _lift(found: Mapping[str, Any]) -> str:
+    def told(one: Mapping[str, Any]) -> str:
+        lift = one["lift"]
+        return (
+            f"{_range(one['repaired'])}: {100 * lift['mean']:+.0f} points [{100 * lift['low']:+.0f}, "
+            f"{100 * lift['high']:+.0f}], 20 or more in {one['lifted']} of {one['seeds']}; breaks "
+            f"{one['new_errors']['mean']:.1%}"
+        )
+
+    able = found["repair where learned"]
+    return f"all: {told(found['repair'])}" + (
+        f". Seeds that learned coloured objects: {told(able)}" if able["seeds"] > 1 else ""
+    )
+
+
+def _in_able(*parts: tuple[str, str, str]) -> Callable[[Mapping[str, Any]], str]:
+    """Levels over the seeds that learned coloured objects: (words, key, format) each."""
+
+    def read(found: Mapping[str, Any]) -> str:
+        able = found["repair where learned"]
+        return ", ".join(f"{words} {_range(able[key], form)}".strip() for words, key, form in parts)
+
+    return _circuits(read)
+
+
+CIRCUIT_REUSE = (
+    Claim(
+        "overlap",
+        "Heads shared by indirect and coloured objects",
+        "25/32 = 78% (abstract; section 4), definition of the share not known to us",
+        _shared("coloured objects"),
+    ),
+    Claim(
+        "control",
+        "Heads shared by indirect objects and a control task",
+        "3/18 = 16.7% (Greater-Than), 25% (World Capitals; appendix H)",
+        _shared("capitals (control)"),
+    ),
+    Claim(
+        "base",
+        "Coloured objects, model unchanged",
+        "49.6% (section 5; one sentence says 49.7%)",
+        _circuits(
+            lambda found: (
+                f"objects never asked about: {_range(found['repair']['base'])}; asked about in training: "
+                f"{_range(found['accuracy']['coloured objects'])}"
+            )
+        ),
+    ),
+    Claim(
+        "repair",
+        "… with inhibition heads made to look at the wrong colours",
+        "81.5% (inhibition heads), 93.7% (with the negative mover), no new errors (section 5)",
+        _circuits(_lift),
+    ),
+    Claim(
+        "controls",
+        "… with the same heads made to look at the other objects, or at the start",
+        "—",
+        _in_able(("unchanged", "base", ".0%"), ("objects", "objects", ".0%"), ("start", "bos", ".0%")),
+    ),
+    Claim(
+        "shift",
+        "What this does to a mover's attention",
+        "−8.7% to wrong colours, +2.7% to the right one (section 5)",
+        _in_able(("wrong colours", "mover_to_wrong", "+.1%"), ("right colour", "mover_to_right", "+.1%")),
+    ),
+    Claim(
+        "agreement",
+        "Rank correlation of the intervention's effect with the path-patching effect",
+        "Spearman 0.69 (section 5)",
+        _circuits(
+            lambda found: (
+                f"{found['agreement']['rho']:+.2f} over {found['agreement']['n']} heads of all seeds, "
+                f"p = {found['agreement']['p']:.3f}"
+            )
+        ),
+    ),
+)
+
+
 def _error(report: Mapping[str, Any]) -> str:
     found = report["prediction"]["absolute_error"]
     within = report["prediction"]["share_within_25_percent"]
