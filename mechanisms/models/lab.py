@@ -23,6 +23,8 @@ from mechanisms.errors import ModelMissing
 ATTENTION_ONLY = "attention-only"  # the model_type of checkpoints that are no Hugging Face models
 VISION = "small-encoders"
 SCENE_LM = "gpt2-scenes"
+SCENE_CLIP = "open-clip-scenes"
+_OWN = {ATTENTION_ONLY: "attention_only", VISION: "encoders", SCENE_LM: "scene_lm", SCENE_CLIP: "scene_clip"}
 _PARTS = ("config.json", "model.safetensors", "tokenizer.json")
 _TOKENS_ALONE = {"lab-gate", "random-gate", "lab-vision", "lab-lm-scenes"}  # these ship no tokenizer
 
@@ -47,7 +49,8 @@ def checkpoint_folder(name: str = "lab-lm") -> Path:
 def load(name: str = "lab-lm", device: str | torch.device | None = None, fresh: bool = False):
     """Loads lab model ``name`` as a TransformerBridge in compatibility mode.
 
-    lab-gate comes as an ``AttentionOnly``, lab-vision as ``Encoders``, lab-lm-scenes as a Hugging Face GPT-2.
+    lab-gate comes as an ``AttentionOnly``, lab-vision as ``Encoders``, lab-lm-scenes as a Hugging Face GPT-2,
+    lab-clip as open_clip's ``CLIP``.
 
     In a bridge LayerNorm is folded into the weights that follow it, writing weights are centred, and every head has
     its own ``W_Q``, ``W_K``, ``W_V`` [layer, head, d_model, d_head] and ``W_O`` [layer, head, d_head, d_model].
@@ -87,7 +90,7 @@ def _boot_once(folder: str, device: str):
 
 def boot(folder: str | Path, device: str = "cpu"):
     """Boots any checkpoint folder as ``load`` does. Raises ModelMissing if it cannot be read."""
-    own = {ATTENTION_ONLY: "attention_only", VISION: "encoders", SCENE_LM: "scene_lm"}.get(_model_type(folder))
+    own = _OWN.get(_model_type(folder))
     if own:
         return import_module(f"mechanisms.models.{own}").boot(folder, device)
     from safetensors import SafetensorError

@@ -15,13 +15,14 @@ from pathlib import Path
 import torch
 
 from mechanisms.errors import CourseError
-from mechanisms.training import lab_gate, lab_lm, lab_lm_scenes, lab_vision
+from mechanisms.training import lab_clip, lab_gate, lab_lm, lab_lm_scenes, lab_vision
 
 RECIPES = {
     "lab-lm": (lab_lm, "the language model of chapters 01-04"),
     "lab-gate": (lab_gate, "the attention-only model of chapter 05"),
     "lab-lm-scenes": (lab_lm_scenes, "the language model of chapter 07, which knows creatures from text alone"),
     "lab-vision": (lab_vision, "the four image encoders of chapter 07"),
+    "lab-clip": (lab_clip, "the CLIP of chapter 08"),
 }
 SHIPPED = Path(__file__).parents[1] / "models" / "weights"
 

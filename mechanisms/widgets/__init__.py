@@ -4,12 +4,14 @@
 - ``alpha_page``: the same picture with rates computed beforehand, for a page that has no kernel;
 - ``trial_stepper`` and ``trial_page``: a stream of the reference-back task, tuple by tuple, live and on a page;
 - ``caption_picker`` and ``caption_page``: scenes with the captions of four encoders, live and on a page;
+- ``scene_builder`` and ``scene_page``: scenes of two objects and the captions that a CLIP can tell apart;
 - ``curves_page``: training curves of many seeds, one of them marked.
 """
 
 from mechanisms.widgets.alpha import alpha_page, alpha_slider
 from mechanisms.widgets.captions import caption_page, caption_picker, caption_views
 from mechanisms.widgets.curves import curves_page
+from mechanisms.widgets.scene_builder import scene_builder, scene_page, scene_views
 from mechanisms.widgets.trial import trial_page, trial_stepper, trial_steps
 
 __all__ = [
@@ -19,6 +21,9 @@ __all__ = [
     "caption_picker",
     "caption_views",
     "curves_page",
+    "scene_builder",
+    "scene_page",
+    "scene_views",
     "trial_page",
     "trial_stepper",
     "trial_steps",
