@@ -21,7 +21,7 @@ from torch import Tensor
 
 from mechanisms.data.binding import LEFT, RIGHT, SETTINGS, full_captions, questions
 from mechanisms.data.scenes import objects
-from mechanisms.data.scenes.canvas import SIDE
+from mechanisms.data.scenes.canvas import NOISE, SIDE
 from mechanisms.data.scenes.objects import ObjectScenes
 from mechanisms.models.scene_clip import tokens
 from mechanisms.training import composition
@@ -82,12 +82,18 @@ def zero_shot(model: Any, batch: Batch, setting: str, generator: torch.Generator
     return report
 
 
-def halves(images: Float[Tensor, "n 3 row column"]) -> Float[Tensor, "n 2 3 row column"]:
-    """The image with its right half, and with its left half, painted over in the image's mean colour."""
+def halves(images: Float[Tensor, "n 3 row column"], seed: int = 0) -> Float[Tensor, "n 2 3 row column"]:
+    """The image with its right half, and with its left half, painted over as if nothing stood there.
+
+    The paint is what an empty background looks like: one grey, the median of the image, with a scene's pixel noise. In
+    flat paint, without the noise, the model is lost: no scene of its training looked like that.
+    """
     middle = SIDE // 2
-    grey = images.mean((2, 3), keepdim=True).expand_as(images)
-    left = torch.cat([images[..., :middle], grey[..., middle:]], dim=-1)
-    right = torch.cat([grey[..., :middle], images[..., middle:]], dim=-1)
+    grey = images.mean(1).flatten(1).median(dim=1).values[:, None, None, None]
+    noise = NOISE * torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))
+    empty = (grey + noise).clamp(0, 1)
+    left = torch.cat([images[..., :middle], empty[..., middle:]], dim=-1)
+    right = torch.cat([empty[..., :middle], images[..., middle:]], dim=-1)
     return torch.stack([left, right], dim=1)
 
 
