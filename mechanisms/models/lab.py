@@ -2,7 +2,7 @@
 
 - finds the checkpoint folder of a lab model (in the package, or where MECHANISMS_LAB_DIR points);
 - boots it as a TransformerLens ``TransformerBridge`` in compatibility mode, quietly; or, where it has no MLPs, as an
-  ``AttentionOnly`` model with the same names;
+  ``AttentionOnly`` model with the same names; or, a masked language model, as the ``BertForMaskedLM`` that it is;
 - reads its model card.
 """
 
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
@@ -25,8 +27,11 @@ VISION = "small-encoders"
 SCENE_LM = "gpt2-scenes"
 SCENE_CLIP = "open-clip-scenes"
 _OWN = {ATTENTION_ONLY: "attention_only", VISION: "encoders", SCENE_LM: "scene_lm", SCENE_CLIP: "scene_clip"}
+MASKED = "bert"  # the model_type of masked language models, which stay as they are
 _PARTS = ("config.json", "model.safetensors", "tokenizer.json")
-_TOKENS_ALONE = {"lab-gate", "random-gate", "lab-vision", "lab-lm-scenes"}  # these ship no tokenizer
+# Models whose words are their token ids ship no tokenizer.
+_DUAL = {"lab-dual", "lab-dual-vanilla", "lab-dual-active", "lab-dual-hidden"}
+_TOKENS_ALONE = {"lab-gate", "random-gate", "lab-vision", "lab-lm-scenes", *_DUAL}
 
 
 def checkpoint_folder(name: str = "lab-lm") -> Path:
@@ -49,8 +54,8 @@ def checkpoint_folder(name: str = "lab-lm") -> Path:
 def load(name: str = "lab-lm", device: str | torch.device | None = None, fresh: bool = False):
     """Loads lab model ``name`` as a TransformerBridge in compatibility mode.
 
-    lab-gate comes as an ``AttentionOnly``, lab-vision as ``Encoders``, lab-lm-scenes as a Hugging Face GPT-2,
-    lab-clip as open_clip's ``CLIP``.
+    lab-gate comes as an ``AttentionOnly``, lab-dual as a plain ``BertForMaskedLM``, lab-vision as ``Encoders``,
+    lab-lm-scenes as a Hugging Face GPT-2, lab-clip as open_clip's ``CLIP``.
 
     In a bridge LayerNorm is folded into the weights that follow it, writing weights are centred, and every head has
     its own ``W_Q``, ``W_K``, ``W_V`` [layer, head, d_model, d_head] and ``W_O`` [layer, head, d_head, d_model].
@@ -78,7 +83,7 @@ def card(name: str = "lab-lm") -> dict[str, Any]:
 
 def _model_type(folder: str | Path) -> str:
     try:
-        return json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["model_type"]
+        return str(json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["model_type"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""  # whoever boots it as a Hugging Face folder will say what is wrong
 
@@ -90,11 +95,30 @@ def _boot_once(folder: str, device: str):
 
 def boot(folder: str | Path, device: str = "cpu"):
     """Boots any checkpoint folder as ``load`` does. Raises ModelMissing if it cannot be read."""
-    own = _OWN.get(_model_type(folder))
-    if own:
-        return import_module(f"mechanisms.models.{own}").boot(folder, device)
+    kind = _model_type(folder)
+    if kind in _OWN:
+        return import_module(f"mechanisms.models.{_OWN[kind]}").boot(folder, device)
+    with _quiet(folder):
+        if kind == MASKED:
+            from transformers import BertForMaskedLM
+
+            model = BertForMaskedLM.from_pretrained(str(folder), attn_implementation="eager").to(device)
+        else:
+            from transformer_lens.model_bridge import TransformerBridge
+
+            model = TransformerBridge.boot_transformers(str(folder), device=device)
+            model.enable_compatibility_mode(disable_warnings=True, fold_value_biases=False)
+            model.cfg.default_prepend_bos = True
+    model.eval()
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    return model
+
+
+@contextmanager
+def _quiet(folder: str | Path) -> Iterator[None]:
+    """Loading without a word; what goes wrong is ModelMissing, in one sentence."""
     from safetensors import SafetensorError
-    from transformer_lens.model_bridge import TransformerBridge
     from transformers.utils import logging
 
     # A progress bar on stderr would be noise in a notebook, and nbgrader gives 0 to a cell that writes there.
@@ -102,8 +126,7 @@ def boot(folder: str | Path, device: str = "cpu"):
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        bridge = TransformerBridge.boot_transformers(str(folder), device=device)
-        bridge.enable_compatibility_mode(disable_warnings=True, fold_value_biases=False)
+        yield
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelMissing(
@@ -113,8 +136,3 @@ def boot(folder: str | Path, device: str = "cpu"):
         logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()
-    bridge.cfg.default_prepend_bos = True
-    bridge.eval()
-    for parameter in bridge.parameters():
-        parameter.requires_grad_(False)
-    return bridge

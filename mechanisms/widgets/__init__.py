@@ -5,13 +5,15 @@
 - ``trial_stepper`` and ``trial_page``: a stream of the reference-back task, tuple by tuple, live and on a page;
 - ``caption_picker`` and ``caption_page``: scenes with the captions of four encoders, live and on a page;
 - ``scene_builder`` and ``scene_page``: scenes of two objects and the captions that a CLIP can tell apart;
-- ``curves_page``: training curves of many seeds, one of them marked.
+- ``curves_page``: training curves of many seeds, one of them marked;
+- ``stop_slider`` and ``stop_page``: the step at which forgetting stops, live and on a page, from ``stop_frames``.
 """
 
 from mechanisms.widgets.alpha import alpha_page, alpha_slider
 from mechanisms.widgets.captions import caption_page, caption_picker, caption_views
 from mechanisms.widgets.curves import curves_page
 from mechanisms.widgets.scene_builder import scene_builder, scene_page, scene_views
+from mechanisms.widgets.stops import stop_frames, stop_page, stop_slider
 from mechanisms.widgets.trial import trial_page, trial_stepper, trial_steps
 
 __all__ = [
@@ -24,6 +26,9 @@ __all__ = [
     "scene_builder",
     "scene_page",
     "scene_views",
+    "stop_frames",
+    "stop_page",
+    "stop_slider",
     "trial_page",
     "trial_stepper",
     "trial_steps",
