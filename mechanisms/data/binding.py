@@ -3,7 +3,7 @@
 - ``SETTINGS``: "single" (which colour and shape, one object), "two" (the same of one of two objects), "relation" (which
   shape stands left or right of which);
 - ``questions``: the candidates of every scene as word ids, the true one first; ``text`` writes them out;
-- ``full_captions``: the whole true caption of a scene of two objects, and the same with its two nouns exchanged;
+- ``full_captions``: the whole true caption of a scene of two objects, and a false one of the same words;
 - ``VOCABULARY``: the words, and a word's id is its place in it.
 
 The true candidate stands first, so that a question is easy to read. Whoever counts right answers must not profit from
@@ -91,18 +91,24 @@ def _nouns(pairs: list[tuple[Tensor, Tensor]]) -> Int[Tensor, "n choice 2"]:
     return torch.stack([torch.stack([colour, FIRST_SHAPE + shape], 1) for colour, shape in pairs], 1)
 
 
-def full_captions(scenes: ObjectScenes, generator: torch.Generator) -> Int[Tensor, "n 2 5"]:
-    """ "red square and blue ring" and "red ring and blue square" as word ids, first the true one.
+def full_captions(scenes: ObjectScenes, generator: torch.Generator, setting: str = "two") -> Int[Tensor, "n 2 5"]:
+    """The whole true caption of every scene of two objects, and a false one of the same words, as word ids.
 
-    Which object is mentioned first is drawn. The two captions have the same words.
+    - "two": "red square and blue ring", and with the nouns exchanged "red ring and blue square";
+    - "relation": "red square left blue ring", and with the objects exchanged "blue ring left red square".
+
+    Which object is mentioned first is drawn. Raises ValueError for another setting.
     """
+    if setting not in SETTINGS[1:]:
+        raise ValueError(f"setting must be one of {SETTINGS[1:]}, not {setting!r}")
     first = torch.randint(2, (len(scenes),), generator=generator)
     rows = torch.arange(len(scenes))
     colours = [scenes.colours[rows, i] for i in (first, 1 - first)]
     shapes = [FIRST_SHAPE + scenes.shapes[rows, i] for i in (first, 1 - first)]
-    link = torch.full_like(first, AND)
+    link = torch.full_like(first, AND) if setting == "two" else torch.where(first == 0, LEFT, RIGHT)
     true = torch.stack([colours[0], shapes[0], link, colours[1], shapes[1]], 1)
-    return torch.stack([true, true[:, [0, 4, 2, 3, 1]]], 1)
+    false = true[:, [0, 4, 2, 3, 1] if setting == "two" else [3, 4, 2, 0, 1]]
+    return torch.stack([true, false], 1)
 
 
 def text(words: Int[Tensor, "... word"]) -> list:

@@ -43,11 +43,21 @@ def run(seed: int, condition: str) -> dict[str, Any]:
     """One seed, trained and measured; of the changed recipes zero-shot alone."""
     recipe = lab_clip.Recipe(seed=seed, **OTHERS.get(condition, {}))
     model, progress = lab_clip.train(recipe, TABLE.parent, log=lambda _: None)
-    told = {"seed": seed, "recipe": asdict(recipe), "seconds": progress.seconds, "loss": progress.loss}
+    told = {
+        "seed": seed,
+        "recipe": asdict(recipe),
+        "seconds": round(progress.seconds, 1),
+        "loss": round(progress.loss, 4),
+    }
     if condition != MAIN:
-        return {**told, "zero-shot": binding.zero_shot_all(model, seed)}
+        return {**told, "zero-shot": rounded(binding.zero_shot_all(model, seed))}
     neutral = binding.heads(model, seed, HeadRecipe(neutral=True), ("single", "two"))
-    return {**told, **binding.measure(model, seed), NEUTRAL: neutral}
+    return {
+        **told,
+        "head_recipe": asdict(HeadRecipe()),
+        **rounded(binding.measure(model, seed)),
+        NEUTRAL: rounded(neutral),
+    }
 
 
 def load(path: Path = TABLE) -> dict[str, list[dict[str, Any]]]:
@@ -72,7 +82,7 @@ def sweep(path: Path = TABLE, make: Callable[[int, str], dict[str, Any]] = run) 
             runs = table.setdefault(condition, [])
             if seed in {found["seed"] for found in runs}:
                 continue
-            runs.append(rounded(make(seed, condition)))
+            runs.append(make(seed, condition))
             atomic_write(path, json.dumps(table, indent=1) + "\n")
             print(f"{condition}, seed {seed}: done", flush=True)
     return table

@@ -35,6 +35,7 @@ from mechanisms.files import atomic_write
 from mechanisms.models import scene_clip
 from mechanisms.models.scene_clip import SceneFeatures
 from mechanisms.training import binding
+from mechanisms.training.composition import HeadRecipe
 from mechanisms.training.lab_lm import rounded
 
 POOL_SEED = 200  # added to the recipe's seed: the scenes of a run are not those of another
@@ -167,6 +168,7 @@ def write_checkpoint(model: Any, recipe: Recipe, progress: Progress, device: str
         "parameters": sum(p.numel() for p in model.parameters()),
         "command": f"python -m mechanisms.training lab-clip --seed {recipe.seed} --steps {recipe.steps}",
         "recipe": asdict(recipe),
+        "head_recipe": asdict(HeadRecipe()),
         "training_seconds": round(progress.seconds, 1),
         "loss": round(progress.loss, 4),
         "threads": torch.get_num_threads(),
