@@ -648,7 +648,7 @@ def seen_unseen_split(
 
     colours, shapes: of every object of n scenes with 1 or 2 objects. order: all pairs (colour, shape), each once.
     Returns {"held_out": list of n_held pairs, in the order in which they were taken, "train": bool [n], "test": bool
-    [n]}. Raises ValueError if so many pairs cannot be held out.
+    [n]}. Raises ValueError if the order ends before n_held pairs are held out.
     """
     ### BEGIN SOLUTION
     held = []

@@ -57,15 +57,17 @@ def every_scene() -> list[tuple[int, int, int, int]]:
 
 
 @torch.no_grad()
-def scene_views(model: Any, drawings: int = 24, seed: int = 5) -> dict[str, dict[str, Any]]:
+def scene_views(
+    model: Any, drawings: int = 24, seed: int = 5, scenes: Sequence[tuple[int, int, int, int]] | None = None
+) -> dict[str, dict[str, Any]]:
     """For every scene, by its four numbers joined with "-": an image, and rows [group, true, false, cosine of the true
-    caption, cosine of the false one, share of drawings where the true one wins]."""
+    caption, cosine of the false one, share of drawings where the true one wins]. ``scenes``: these alone."""
     from mechanisms.models.scene_clip import tokens
     from mechanisms.training.binding import image_vectors
 
     generator = torch.Generator().manual_seed(seed)
     views = {}
-    for scene in every_scene():
+    for scene in every_scene() if scenes is None else scenes:
         colours, shapes = (scene[0], scene[2]), (scene[1], scene[3])
         many = torch.tensor([colours] * drawings), torch.tensor([shapes] * drawings)
         images = objects.paint(*many, generator)
