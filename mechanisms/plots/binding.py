@@ -24,6 +24,7 @@ from mechanisms.plots.style import GOOD, INK, QUIET, new_figure
 from mechanisms.training.binding import HELD, MIXED, SEEN
 from mechanisms.training.gating_sweep import mean_interval
 
+ROUNDING = 1e-6
 CLIP, LEVEL, CHANCE = "#0072B2", "#D55E00", "#767676"
 SETTING_NAMES = {"single": "one object", "two": "one of two objects", "relation": "left or right of"}
 SPLITS = {SEEN: ("#0072B2", ""), HELD: ("#E69F00", "//"), MIXED: ("#BBBBBB", "..")}
@@ -40,7 +41,16 @@ def plot_levels(accuracy: Mapping[str, float], levels: Mapping[str, float], chan
     figure, [ax] = new_figure(6.4, 3.3)
     for i, (setting, value) in enumerate(accuracy.items()):
         ax.bar(i, value, width=0.5, color=CLIP, label="CLIP, zero-shot" if i == 0 else None)
-        ax.text(i, value + 0.02, f"{value:.2f}", ha="center", fontsize=9, color=INK)
+        inside = abs(value + 0.04 - levels[setting]) < 0.08  # the number must not lie on the line
+        ax.text(
+            i,
+            value - 0.04 if inside else value + 0.02,
+            f"{value:.2f}",
+            ha="center",
+            va="top" if inside else "bottom",
+            fontsize=9,
+            color="white" if inside else INK,
+        )
         label = "attributes known, binding not" if i == 0 else None
         ax.plot([i - 0.38, i + 0.38], [levels[setting]] * 2, color=LEVEL, linewidth=3, label=label)
     ax.axhline(chance, color=CHANCE, linestyle="--", linewidth=1, zorder=0, label="chance, one in five")
@@ -67,16 +77,22 @@ def plot_two_ways(shares: Mapping[str, float]) -> Figure:
 
 
 def plot_gaps(gaps: Mapping[str, Float[Tensor, "n 2"]]) -> Figure:
-    """One panel a kind, one dot a scene with a left of b: right answers for "left" are to the right, for "right" up."""
-    figure, axes = new_figure(9.6, 2.5, columns=len(gaps), sharex=True, sharey=True)
-    reach = 1.05 * max(float(found.abs().max()) for found in gaps.values())
+    """One panel a kind, one dot a scene with a left of b: right answers for "left" are to the right, for "right" up.
+
+    Each panel has its own scale, since signs alone matter; gaps of rounding size are drawn at the origin.
+    """
+    figure, axes = new_figure(9.6, 2.4, columns=len(gaps))
     for ax, (kind, found) in zip(axes, gaps.items(), strict=True):
+        largest = float(found.abs().max())
+        reach = 1.1 * largest if largest > ROUNDING else 1.0
         ax.axhline(0, color=QUIET, linewidth=0.8)
         ax.axvline(0, color=QUIET, linewidth=0.8)
         ax.add_patch(Rectangle((0, 0), reach, reach, color=GOOD, alpha=0.12, linewidth=0))
         ax.scatter(found[:, 0].tolist(), (-found[:, 1]).tolist(), s=14, color=CLIP, zorder=3)
         ax.set_title(kind, fontsize=11)
         ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+        ax.set_xticks([0])
+        ax.set_yticks([0])
     axes[0].set_ylabel("b right a above\na right b", fontsize=9)
     axes[len(axes) // 2].set_xlabel("a left b above b left a", fontsize=9)
     return figure

@@ -31,11 +31,12 @@ TABLE = Path(__file__).parents[1] / "data" / "binding_sweep.json"
 MAIN = "lab"
 OTHERS: dict[str, dict[str, Any]] = {
     "captions that name one": {"named": "some"},
+    "ResNet": {"tower": "resnet"},
+    "ResNet, captions that name one": {"tower": "resnet", "named": "some"},
+    "trained twice as long": {"steps": 2000},
     "crossed captions": {"crossed": 1},
-    "open_clip's ResNet": {"tower": "resnet"},
-    "open_clip's ResNet, captions that name one": {"tower": "resnet", "named": "some"},
 }
-CONDITIONS = {MAIN: 5, **{name: 5 if "named" in changed else 3 for name, changed in OTHERS.items()}}  # seeds from 0 up
+CONDITIONS = dict.fromkeys((MAIN, *OTHERS), 5)  # how many seeds, from 0 up
 NEUTRAL = "heads, held-out pairs no distractors"
 
 

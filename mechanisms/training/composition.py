@@ -94,7 +94,17 @@ def scores(
     model: Composition, images: Float[Tensor, "n d"], captions: Int[Tensor, "n choice word"]
 ) -> Float[Tensor, "n choice"]:
     """Dot products of each image with its own candidates."""
-    return (model(captions) * images[:, None]).sum(-1)
+    return _scores(model, images, *_phrases(captions))
+
+
+def _phrases(captions: Int[Tensor, "n choice word"]) -> tuple[Int[Tensor, "k word"], Int[Tensor, "n choice"]]:
+    """Every different caption once, and where each candidate is among them: a few phrases stand for thousands."""
+    different, place = captions.flatten(0, 1).unique(dim=0, return_inverse=True)
+    return different, place.view(captions.shape[:2])
+
+
+def _scores(model: Composition, images: Tensor, different: Tensor, place: Tensor) -> Float[Tensor, "n choice"]:
+    return (images @ model(different).T).gather(1, place)
 
 
 def is_held_out(captions: Int[Tensor, "n choice 2"]) -> Tensor:
@@ -115,9 +125,10 @@ def train(
     generator = torch.Generator().manual_seed(seed)
     model = Composition(kind, images.shape[1])
     optimizer = torch.optim.Adam(model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
+    different, place = _phrases(captions)
     for _ in range(recipe.steps):
         rows = torch.randint(len(images), (recipe.batch,), generator=generator)
-        found = scores(model, images[rows], captions[rows])
+        found = _scores(model, images[rows], different, place[rows])
         if recipe.neutral and captions.shape[-1] == 2:
             found = found.masked_fill(is_held_out(captions[rows]), float("-inf"))
         loss = functional.cross_entropy(found, torch.zeros(len(rows), dtype=torch.long))
