@@ -845,9 +845,10 @@ print("true order against exchanged nouns:", {kind: round(value, 3) for kind, va
 # with changed recipes, from several seeds each:
 #
 # - **captions that name one**: half of the captions of two objects name one of them alone;
+# - **ResNet**: open_clip's own `ModifiedResNet` in the place of the small image tower, with either kind of caption;
+# - **trained twice as long**: 2,000 steps for 1,000;
 # - **crossed captions**: each batch also holds every caption with its nouns exchanged, as a wrong answer (often
-#   proposed as the remedy, "hard negatives");
-# - **open_clip's ResNet** in the place of the small image tower, with either kind of caption.
+#   proposed as the remedy, "hard negatives").
 
 # %% role="demo"
 from mechanisms.training import binding_sweep
