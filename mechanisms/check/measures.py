@@ -79,13 +79,18 @@ def caption_map(answer: Any, inputs: dict[str, Any], held_out: dict[str, Any]) -
     """A linear map {"weight" [k * d_lm, d_img], "bias" [k * d_lm]} by the captions that it gives to images never seen.
 
     ``inputs``: model (a language model's name) and k. ``held_out``: features [n, d_img], labels [n, 3] (size, colour,
-    category), at_least a share of right words for each of the three. The verdict is which of them are reached, and
-    whether captions differ between images at all.
+    category), at_least a share of right words for each of the three and for "all words". The verdict is which of them
+    are reached, and whether captions differ between images at all. A map whose training left the language model
+    changed ("language_model" of the answer: {"is_changed": True}) is refused: it belongs to the changed model.
     """
     from mechanisms.check.run import model
     from mechanisms.data.scenes.creatures import ATTRIBUTES
     from mechanisms.training.limber import Map, continue_text, named
 
+    if answer.get("language_model", {}).get("is_changed"):
+        return {
+            "$refused": {"type": "model", "message": "its training changed the language model, which is to be frozen"}
+        }
     lm, k, features = model(inputs["model"].name), inputs["k"], held_out["features"]
     rows, columns = k * lm.config.n_embd, features.shape[1]
     weight, bias = answer["weight"], answer["bias"]
@@ -94,10 +99,10 @@ def caption_map(answer: Any, inputs: dict[str, Any], held_out: dict[str, Any]) -
         return {"$refused": {"type": "shape", "message": told}}
     prompts = Map(weight.float(), bias.float(), k).prompts(features)
     said = named(continue_text(lm, prompts, "a", 3))
-    right = (said == held_out["labels"]).float().mean(0).tolist()
+    hits = (said == held_out["labels"]).float()
+    right = dict(zip(ATTRIBUTES, hits.mean(0).tolist(), strict=True)) | {"all words": hits.mean().item()}
     reached = {
-        f"{name}: enough right on scenes never seen": share >= held_out["at_least"][name]
-        for name, share in zip(ATTRIBUTES, right, strict=True)
+        f"{name}: enough right on new scenes": right[name] >= least for name, least in held_out["at_least"].items()
     }
     return {"captions differ between images": len(said.unique(dim=0)) > 1, **reached}
 

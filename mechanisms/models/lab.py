@@ -3,6 +3,7 @@
 - finds the checkpoint folder of a lab model (in the package, or where MECHANISMS_LAB_DIR points);
 - boots it as a TransformerLens ``TransformerBridge`` in compatibility mode, quietly; or, where it has no MLPs, as an
   ``AttentionOnly`` model with the same names; or, a masked language model, as the ``BertForMaskedLM`` that it is;
+  or as the image encoders or the scenes' GPT-2 of chapter 07, which their own modules boot;
 - reads its model card.
 """
 
@@ -31,7 +32,7 @@ MASKED = "bert"  # the model_type of masked language models, which stay as they 
 _PARTS = ("config.json", "model.safetensors", "tokenizer.json")
 # Models whose words are their token ids ship no tokenizer.
 _DUAL = {"lab-dual", "lab-dual-vanilla", "lab-dual-active", "lab-dual-hidden"}
-_TOKENS_ALONE = {"lab-gate", "random-gate", "lab-vision", "lab-lm-scenes", *_DUAL}
+_TOKENS_ALONE = {"lab-gate", "random-gate", *_DUAL, "lab-vision", "lab-lm-scenes"}
 
 
 def checkpoint_folder(name: str = "lab-lm") -> Path:

@@ -24,7 +24,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mechanisms.errors import CourseError
-from mechanisms.models.paper import _hub_answers
+from mechanisms.models.paper import hub_answers
 
 CLIP, LM = "ViT-B-32", "gpt2"
 STEM = "A picture of"
@@ -52,7 +52,7 @@ def load_pair(clip: str = CLIP, lm: str = LM, device: str | None = None) -> Pair
     local = {"clip": Path(folder) / f"{clip}.pt", "lm": Path(folder) / lm} if folder else {}
     if not (local and all(path.exists() for path in local.values())):
         local = {}
-        if problem is None and not _hub_answers():
+        if problem is None and not hub_answers():
             problem = "the Hugging Face hub does not answer"
     if problem is None:
         try:
@@ -78,6 +78,7 @@ def _boot(clip: str, lm: str, device: str, local: dict[str, Path]) -> Pair:
     tokenizer = AutoTokenizer.from_pretrained(source)
     tokenizer.pad_token = tokenizer.eos_token
     language = AutoModelForCausalLM.from_pretrained(source)
+    language.loss_type = "ForCausalLM"  # unnamed it is the same loss, with a warning on stderr
     frozen = [model.to(device).eval().requires_grad_(False) for model in (encoder, language)]
     return Pair(frozen[0], preprocess, frozen[1], tokenizer, device)
 

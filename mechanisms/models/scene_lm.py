@@ -51,6 +51,7 @@ class SceneLM(GPT2LMHeadModel):
         )
         config._attn_implementation = "eager"  # the fused kernels gain nothing at this size
         super().__init__(config)
+        self.loss_type = "ForCausalLM"  # unnamed it is the same loss, with a warning on stderr
         self.sizes = sizes
 
     def reset_hooks(self) -> None:

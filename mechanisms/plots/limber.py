@@ -1,5 +1,7 @@
 """Figures of chapter 07, image to text by one linear map.
 
+- ``plot_descent``: the loss along the gradient, beside the straight line that the gradient foretells;
+- ``plot_learning``: the loss on new scenes while maps are trained, with the floor of a map that sees nothing;
 - ``plot_scores``: right words for size, colour and category, by encoder, with the shuffled baseline as marks;
 - ``plot_sounds``: right sounds beside right categories;
 - ``plot_differences``: paired differences with their intervals;
@@ -41,6 +43,36 @@ def _bars(ax, values: Mapping[str, Mapping[str, float]], what: Sequence[str], nu
     ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     return width
+
+
+def plot_descent(lengths: Sequence[float], losses: Sequence[float], slope: float) -> Figure:
+    """``losses`` after steps of ``lengths`` times the negative gradient; ``slope`` is the gradient's squared norm."""
+    figure, [ax] = new_figure(5.6, 3.0)
+    foretold = [losses[0] - slope * length for length in lengths]
+    ax.plot(lengths, foretold, "--", color=QUIET, label="what the gradient says")
+    ax.plot(lengths, losses, "o-", color="#D55E00", markersize=4, label="the loss there")
+    ax.set_ylim(min(losses) - 0.15 * (max(losses) - min(losses)), None)
+    ax.set_xlabel("length of the step (times the gradient)")
+    ax.set_ylabel("loss, nats a word")
+    ax.legend(frameon=False, fontsize=9)
+    return figure
+
+
+def plot_learning(curves: Mapping[str, Mapping[int, float]], floor: float) -> Figure:
+    """``curves`` [encoder or "blind"][steps of training]: loss on new scenes; ``floor``: the least without an image."""
+    figure, [ax] = new_figure(6.4, 3.2)
+    for name, losses in curves.items():
+        ax.plot(list(losses), list(losses.values()), "o-", color=LOOKS[name][0], markersize=4, label=name)
+    ax.axhline(floor, color=QUIET, linestyle="--", linewidth=1, zorder=0, label="least without an image")
+    ax.set_xscale("log")
+    ticks = sorted({steps for losses in curves.values() for steps in losses})
+    ax.set_xticks(ticks, [str(steps) for steps in ticks])
+    ax.minorticks_off()
+    ax.set_xlabel("steps of training")
+    ax.set_ylabel("loss on new scenes, nats a word")
+    ax.set_ylim(0, None)
+    figure.legend(ncols=3, frameon=False, loc="outside lower center", fontsize=9)
+    return figure
 
 
 def plot_scores(

@@ -79,16 +79,18 @@ def _marked(said: str, truth: str) -> str:
 
 def view_html(view: dict[str, Any]) -> str:
     """One scene: the image, its true caption, and a table row for each encoder."""
-    cell = 'style="padding:2px 8px;text-align:left;vertical-align:top"'
+    look = "padding:2px 8px;text-align:left;vertical-align:top"
+    cell, unbroken = f'style="{look}"', f'style="{look};white-space:nowrap"'
     rows = []
     for name, found in view["encoders"].items():
         near = " · ".join(", ".join(f"{html.escape(w)} {c:.2f}" for w, c in prompt) for prompt in found["nearest"])
         rows.append(
-            f"<tr><td {cell}><b>{html.escape(name)}</b></td><td {cell}>{_marked(found['caption'], view['truth'])}</td>"
+            f"<tr><td {unbroken}><b>{html.escape(name)}</b></td>"
+            f"<td {unbroken}>{_marked(found['caption'], view['truth'])}</td>"
             f"<td {cell}>{html.escape(found['sound'])}</td><td {cell}>{near}</td></tr>"
         )
     heads = ("encoder", "caption", "it says …", "words nearest to each prompt (cosine)")
-    head = "".join(f"<th {cell}>{name}</th>" for name in heads)
+    head = "".join(f"<th {unbroken}>{name}</th>" for name in heads)
     truth = html.escape(view["truth"])
     return (
         '<div style="font:14px sans-serif;display:flex;gap:1em;flex-wrap:wrap;align-items:flex-start">'

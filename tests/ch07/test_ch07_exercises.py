@@ -31,7 +31,11 @@ def test_parameter_counts_are_the_papers(solution):
         assert prompts.shape == (2, 3, rows)
 
 
-def test_the_notebooks_loss_is_the_librarys(solution, encoders, lm):
+def test_the_notebooks_loss_is_the_librarys(solution, encoders, lm, monkeypatch):
+    from transformers import modeling_utils
+
+    said = []
+    monkeypatch.setattr(modeling_utils.logger, "warning_once", said.append)
     scenes = creatures.draw(6, torch.Generator().manual_seed(0))
     features = encoders.features("captions", scenes.images)
     torch.manual_seed(0)
@@ -43,6 +47,7 @@ def test_the_notebooks_loss_is_the_librarys(solution, encoders, lm):
     loss.backward()
     assert found["loss"].item() == pytest.approx(loss.item(), rel=1e-4)
     assert torch.allclose(found["weight"], layer.weight.grad, atol=1e-5)
+    assert said == []
 
 
 def test_the_notebooks_captions_are_the_librarys(solution, lm):
@@ -68,6 +73,15 @@ def test_figures_show_every_encoder():
     assert plots.plot_sounds(sounds, {name: score["category"] for name, score in scores.items()}).axes
     gap = {"difference": 0.4, "low": 0.3, "high": 0.5}
     assert len(plots.plot_differences({"a − b": dict.fromkeys(creatures.ATTRIBUTES, gap)}).axes) == 3
+
+
+def test_figures_of_the_training_show_what_they_are_given():
+    [ax] = plots.plot_descent([0, 0.1, 0.2], [3.0, 2.5, 2.4], slope=8.0).axes
+    foretold, found = (line.get_ydata().tolist() for line in ax.lines)
+    assert foretold == pytest.approx([3.0, 2.2, 1.4]) and found == [3.0, 2.5, 2.4]
+    [ax] = plots.plot_learning({"blind": {1: 3.0, 10: 1.2}, "captions": {1: 2.0, 10: 0.5}}, floor=1.04).axes
+    assert [line.get_label() for line in ax.lines] == ["blind", "captions", "least without an image"]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["1", "10"]
 
 
 def test_the_picker_shows_the_scene_that_is_chosen():
@@ -139,7 +153,7 @@ def test_paper_scale_runs_offline_on_random_weights(solution, photographs, tmp_p
 def test_without_a_gpu_or_captions_one_sentence_says_so(monkeypatch, capsys, tmp_path):
     monkeypatch.delenv("MECHANISMS_PAPER_DIR", raising=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(paper_vision, "_hub_answers", lambda: False)
+    monkeypatch.setattr(paper_vision, "hub_answers", lambda: False)
     assert paper_vision.load_pair() is None and paper_vision.read_captions(tmp_path / "none") is None
     assert len(capsys.readouterr().out.strip().splitlines()) == 2
 

@@ -1,6 +1,6 @@
 """Exercise 7.6, ``paired_bootstrap``: the difference of two systems on the same images, with its interval.
 
-- drawn hits of two systems that go together from image to image; resampled rows are handed in.
+- drawn scores of two systems that go together from image to image, either of them ahead; rows are handed in.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ Rng = np.random.Generator
 
 
 def _draw(rng: Rng, graded: bool) -> dict[str, Any]:
-    n, draws = 60, 400
+    n, draws = 40, 200
     easy = rng.random(n)  # how easy an image is, for both
-    one, other = (easy + 0.25 * rng.normal(size=n) + lift for lift in (0.15, -0.1))
-    if not graded:
+    one, other = (np.clip(easy + 0.25 * rng.normal(size=n) + lift, 0, 1) for lift in (0.25, -0.2))
+    if graded:
+        one, other = other, one  # the difference is below zero
+    else:
         one, other = (one > 0.5).astype(float), (other > 0.5).astype(float)
     rows = rng.integers(0, n, size=(draws, n))
     return {
@@ -57,6 +59,24 @@ def reports_the_mean_of_the_draws(one, other, rows):
     differences = (one[rows] - other[rows]).mean(1)
     low, high = torch.quantile(differences, torch.tensor([0.025, 0.975])).tolist()
     return {"difference": differences.mean().item(), "low": low, "high": high}
+
+
+def drops_the_sign(one, other, rows):
+    differences = (one[rows] - other[rows]).mean(1).abs()
+    low, high = torch.quantile(differences, torch.tensor([0.025, 0.975])).tolist()
+    return {"difference": (one.mean() - other.mean()).abs().item(), "low": low, "high": high}
+
+
+def averages_over_the_draws(one, other, rows):
+    differences = (one[rows] - other[rows]).mean(0)
+    low, high = torch.quantile(differences, torch.tensor([0.025, 0.975])).tolist()
+    return {"difference": (one.mean() - other.mean()).item(), "low": low, "high": high}
+
+
+def goes_two_deviations_to_each_side(one, other, rows):
+    differences = (one[rows] - other[rows]).mean(1)
+    middle, spread = (one.mean() - other.mean()).item(), differences.std().item()
+    return {"difference": middle, "low": middle - 1.96 * spread, "high": middle + 1.96 * spread}
 
 
 def bootstrap_in_numpy(one, other, rows):
@@ -127,6 +147,22 @@ EXERCISE = Exercise(
             reports_the_mean_of_the_draws,
             "Your difference is the mean over the draws. That is nearly right, and random: the difference comes from "
             "the images themselves, once.",
+            0,
+        ),
+        Mistake(
+            drops_the_sign,
+            "You drop the sign. A difference below zero says that the other system is ahead: keep it.",
+            4,
+        ),
+        Mistake(
+            averages_over_the_draws,
+            "You average over the draws. gain[rows] is [draws, n]: each draw gives a mean over its n images, axis 1.",
+            0,
+        ),
+        Mistake(
+            goes_two_deviations_to_each_side,
+            "You go 1.96 standard deviations to each side. That supposes a bell curve; the quantiles of the draws "
+            "suppose nothing.",
             0,
         ),
     ),

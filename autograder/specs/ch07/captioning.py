@@ -1,6 +1,6 @@
 """Exercise 7.5, ``caption_images``: greedy decoding that starts from embeddings.
 
-- random prompts that make lab-lm-scenes say different things; stems of one and of two tokens.
+- prompts that make lab-lm-scenes say different things; stems of one and of three tokens, all of which count.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from mechanisms.check.codec import ModelRef
 from mechanisms.data import creature_text as text
 
 Rng = np.random.Generator
+ROWS = 6
 
 
 def _draw(rng: Rng, stem: str, n: int) -> dict[str, Any]:
     from mechanisms.models import load
 
-    # Prompts near real words: two creatures' words each, blended, so that what is said differs from row to row.
+    # Prompts near real words, so that what is said differs from row to row.
     table = load("lab-lm-scenes").get_input_embeddings().weight
-    size, colour, category = (rng.permutation(high)[:3] for high in (3, 6, 12))
+    size, colour, category = (rng.permutation(high)[np.arange(ROWS) % high] for high in (3, 6, 12))
     first = text.FIRST
     ids = np.stack([size + first["size"], colour + first["colour"], category + first["category"]], 1)
-    prompts = table[torch.tensor(ids)] * 1.5 + 0.02 * torch.tensor(rng.normal(size=(3, 3, 96)), dtype=torch.float32)
+    prompts = table[torch.tensor(ids)] + 0.02 * torch.tensor(rng.normal(size=(ROWS, 3, 96)), dtype=torch.float32)
     return {"model": ModelRef("lab-lm-scenes"), "prompts": prompts.detach(), "stem": text.encode(stem), "n": n}
 
 
@@ -79,6 +80,54 @@ def takes_the_least_likely_token(model, prompts, stem, n):
     return torch.stack(said, 1)
 
 
+def keeps_only_the_end_of_the_stem(model, prompts, stem, n):
+    embed = model.get_input_embeddings()
+    inputs, said = torch.cat([prompts, embed(torch.tensor(stem[-1:])).expand(len(prompts), -1, -1)], 1), []
+    with torch.no_grad():
+        for _ in range(n):
+            said.append(model(inputs_embeds=inputs).logits[:, -1].argmax(-1))
+            inputs = torch.cat([inputs, embed(said[-1])[:, None]], 1)
+    return torch.stack(said, 1)
+
+
+def puts_the_stem_in_front_of_the_image(model, prompts, stem, n):
+    embed = model.get_input_embeddings()
+    inputs, said = torch.cat([embed(torch.tensor(stem)).expand(len(prompts), -1, -1), prompts], 1), []
+    with torch.no_grad():
+        for _ in range(n):
+            said.append(model(inputs_embeds=inputs).logits[:, -1].argmax(-1))
+            inputs = torch.cat([inputs, embed(said[-1])[:, None]], 1)
+    return torch.stack(said, 1)
+
+
+def draws_tokens_at_random(model, prompts, stem, n):
+    embed = model.get_input_embeddings()
+    inputs, said = torch.cat([prompts, embed(torch.tensor(stem)).expand(len(prompts), -1, -1)], 1), []
+    with torch.no_grad():
+        for _ in range(n):
+            shares = model(inputs_embeds=inputs).logits[:, -1].softmax(-1)
+            said.append(torch.multinomial(shares, 1)[:, 0])
+            inputs = torch.cat([inputs, embed(said[-1])[:, None]], 1)
+    return torch.stack(said, 1)
+
+
+def says_the_first_images_caption_for_all(model, prompts, stem, n):
+    embed = model.get_input_embeddings()
+    inputs, said = torch.cat([prompts[:1], embed(torch.tensor(stem))[None]], 1), []
+    with torch.no_grad():
+        for _ in range(n):
+            said.append(model(inputs_embeds=inputs).logits[:, -1].argmax(-1))
+            inputs = torch.cat([inputs, embed(said[-1])[:, None]], 1)
+    return torch.stack(said, 1).repeat(len(prompts), 1)
+
+
+def stops_at_the_end_token(model, prompts, stem, n):
+    embed = model.get_input_embeddings()
+    inputs = torch.cat([prompts, embed(torch.tensor(stem)).expand(len(prompts), -1, -1)], 1)
+    attended = torch.ones(inputs.shape[:2], dtype=torch.long)
+    return model.generate(inputs_embeds=inputs, attention_mask=attended, max_new_tokens=n, do_sample=False)
+
+
 def captions_one_by_one(model, prompts, stem, n):
     rows = []
     for prompt in prompts:
@@ -116,14 +165,15 @@ EXERCISE = Exercise(
         Group(
             "one word after the stem",
             2,
-            partial(_draw, stem="it says", n=1),
-            hint="Prompts, then the embeddings of the stem; the logits at the last place choose the next token.",
+            partial(_draw, stem="its colour is", n=1),
+            hint="Prompts, then the embeddings of the whole stem; the logits at the last place choose the next token.",
         ),
         Group(
             "a caption",
             6,
             partial(_draw, stem="a", n=4),
-            hint="Append the embedding of the token that was chosen, and run the model again.",
+            hint="Append the embedding of the likeliest token, and run the model again. A full stop does not end the "
+            "caption: n tokens are asked for.",
         ),
     ),
     mistakes=(
@@ -141,6 +191,29 @@ EXERCISE = Exercise(
             0,
         ),
         Mistake(returns_the_stem_as_well, "You return the stem as well. Return the n new tokens alone.", 0),
+        Mistake(
+            keeps_only_the_end_of_the_stem,
+            "Only the last word of the stem is in your inputs. A stem may have several words: embed all of them.",
+            6,
+        ),
+        Mistake(
+            puts_the_stem_in_front_of_the_image,
+            "You put the stem in front of the prompts. The image comes first, then the words of the stem.",
+            0,
+        ),
+        Mistake(draws_tokens_at_random, "You draw tokens at random. Take the likeliest one each time: argmax.", 2),
+        Mistake(
+            says_the_first_images_caption_for_all,
+            "All images get the caption of the first. Keep the batch: one token for each image, each from its own "
+            "logits.",
+            0,
+        ),
+        Mistake(
+            stops_at_the_end_token,
+            "Your captions stop at the full stop: model.generate takes it for the end. Here n tokens are asked for, "
+            "whatever they are, so write the loop.",
+            2,
+        ),
         Mistake(takes_the_least_likely_token, "You take the least likely token: argmax, not argmin.", 0),
     ),
     variants=(captions_one_by_one, captions_by_table),

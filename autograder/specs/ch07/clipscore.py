@@ -1,6 +1,6 @@
 """Exercise 7.7, ``clip_scores``: how well a caption fits an image, without and with references.
 
-- drawn embeddings of different lengths, with captions that point away from their image.
+- drawn embeddings of different lengths; captions that point away from their image, from all references, from both.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ def _draw(rng: Rng, parts: list[str]) -> dict[str, Any]:
     lean = np.array([1.5, 1.0, 0.5, 0.3, -1.0, -0.6])[:, None]
     captions = lean * images + 0.5 * rng.normal(size=(n, d))
     references = 0.8 * captions[:, None] + rng.normal(size=(n, r, d))
-    references[2] = -captions[2] + 0.1 * rng.normal(size=(r, d))  # references that say the opposite
+    for row in (2, 4):  # references that say the opposite; the image of row 4 does so, too
+        references[row] = -captions[row] + 0.1 * rng.normal(size=(r, d))
     scale = rng.uniform(0.3, 4, size=(n, 1))
     arrays = {"images": images * scale, "captions": captions / scale, "references": references * 2}
     return {name: torch.tensor(value, dtype=torch.float32) for name, value in arrays.items()} | {"parts": parts}
@@ -78,6 +79,32 @@ def compares_references_with_the_image(images, captions, references):
     best = (reference * image[:, None]).sum(-1).max(-1).values.clamp(min=0)
     total = clip + best
     return {"clip": clip, "ref": 2 * clip * best / torch.where(total == 0, 1.0, total)}
+
+
+def divides_zero_by_zero(images, captions, references):
+    image, caption = (torch.nn.functional.normalize(x, dim=-1) for x in (images, captions))
+    reference = torch.nn.functional.normalize(references, dim=-1)
+    clip = 2.5 * (image * caption).sum(-1).clamp(min=0)
+    best = (reference * caption[:, None]).sum(-1).max(-1).values.clamp(min=0)
+    return {"clip": clip, "ref": 2 * clip * best / (clip + best)}
+
+
+def puts_the_factor_on_references_too(images, captions, references):
+    image, caption = (torch.nn.functional.normalize(x, dim=-1) for x in (images, captions))
+    reference = torch.nn.functional.normalize(references, dim=-1)
+    clip = 2.5 * (image * caption).sum(-1).clamp(min=0)
+    best = 2.5 * (reference * caption[:, None]).sum(-1).max(-1).values.clamp(min=0)
+    total = clip + best
+    return {"clip": clip, "ref": 2 * clip * best / torch.where(total == 0, 1.0, total)}
+
+
+def takes_the_mean_without_the_factor(images, captions, references):
+    image, caption = (torch.nn.functional.normalize(x, dim=-1) for x in (images, captions))
+    reference = torch.nn.functional.normalize(references, dim=-1)
+    cosine = (image * caption).sum(-1).clamp(min=0)
+    best = (reference * caption[:, None]).sum(-1).max(-1).values.clamp(min=0)
+    total = cosine + best
+    return {"clip": 2.5 * cosine, "ref": 2 * cosine * best / torch.where(total == 0, 1.0, total)}
 
 
 def scores_by_cosine_similarity(images, captions, references):
@@ -145,6 +172,22 @@ EXERCISE = Exercise(
         Mistake(
             compares_references_with_the_image,
             "You compare the references with the image. RefCLIPScore compares them with the caption.",
+            4,
+        ),
+        Mistake(
+            divides_zero_by_zero,
+            "You divide 0 by 0 where neither image nor references fit, and get NaN. The score is 0 there.",
+            4,
+        ),
+        Mistake(
+            puts_the_factor_on_references_too,
+            "You multiply the best reference by 2.5, too. The factor belongs to the CLIPScore alone.",
+            4,
+        ),
+        Mistake(
+            takes_the_mean_without_the_factor,
+            "Your RefCLIPScore takes the bare cosine of image and caption. It is the mean with the CLIPScore, factor "
+            "2.5 included.",
             4,
         ),
     ),

@@ -1,6 +1,7 @@
 """Exercise 7.3, ``projection_gradients``: the loss goes through the frozen language model, gradients reach the map.
 
-- random features and maps, real captions, lab-lm-scenes; its own parameters must come back without gradients.
+- random features and maps, real captions, lab-lm-scenes; its own parameters must come back without gradients, and so
+  must the map that was handed in.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Rng = np.random.Generator
 
 
 def _draw(rng: Rng, and_after: bool) -> dict[str, Any]:
-    batch, k, d_img, d_lm = 5, int(rng.integers(2, 4)), 7, 96
+    batch, k, d_img, d_lm = 5, int(rng.integers(2, 4)), 4, 96
     labels = draw_labels(batch, torch.Generator().manual_seed(int(rng.integers(2**31))))
     arrays = {"features": (batch, d_img), "weight": (k * d_lm, d_img), "bias": (k * d_lm,)}
     values = {name: torch.tensor(rng.normal(size=size) * 0.5, dtype=torch.float32) for name, size in arrays.items()}
@@ -93,6 +94,18 @@ def adds_up_the_loss(model, features, weight, bias, captions):
     return {"loss": loss.detach(), "weight": weight.grad, "bias": bias.grad}
 
 
+def marks_the_map_that_was_handed_in(model, features, weight, bias, captions):
+    weight.requires_grad_()
+    bias.requires_grad_()
+    table = model.get_input_embeddings().weight
+    prompts = (features @ weight.T + bias).view(len(features), -1, table.shape[1])
+    k = prompts.shape[1]
+    logits = model(inputs_embeds=torch.cat([prompts, table[captions]], 1)).logits
+    loss = torch.nn.functional.cross_entropy(logits[:, k - 1 : -1].flatten(0, 1), captions.flatten())
+    loss.backward()
+    return {"loss": loss.detach(), "weight": weight.grad, "bias": bias.grad}
+
+
 def gradients_by_autograd_grad(model, features, weight, bias, captions):
     weight, bias = weight.clone().requires_grad_(), bias.clone().requires_grad_()
     words = model.get_input_embeddings()(captions)
@@ -130,13 +143,16 @@ EXERCISE = Exercise(
             6,
             partial(_draw, and_after=False),
             hint="The loss is the mean over all words of all captions, the first one (predicted at the last prompt) "
-            "included; then one backward pass.",
+            "included; then one backward pass. Where a gradient is None or backward() finds nothing to do, the way "
+            "from the loss to the map is cut: by no_grad, detach or .data, here or in project_features or "
+            "build_inputs.",
         ),
         Group(
-            "the language model afterwards",
+            "what the call leaves behind",
             4,
             partial(_draw, and_after=True),
-            hint="No parameter of the language model may ask for gradients or hold any after the call.",
+            hint="Nothing that was handed in may ask for gradients, hold any or be changed after the call: neither a "
+            "parameter of the language model nor weight and bias, of which copies are to be made.",
         ),
     ),
     mistakes=(
@@ -168,6 +184,12 @@ EXERCISE = Exercise(
             forgets_the_first_word,
             "You leave the first word of the caption out. It is predicted at the last prompt and counts as the others.",
             0,
+        ),
+        Mistake(
+            marks_the_map_that_was_handed_in,
+            "Your gradients are right, but they are left on the very weight and bias that you were handed: a second "
+            "call would add to them. Work on copies, weight.clone().requires_grad_().",
+            6,
         ),
         Mistake(adds_up_the_loss, "You add the losses up. Take the mean over all words of all captions.", 0),
     ),

@@ -19,7 +19,7 @@ Rng = np.random.Generator
 def _draw(rng: Rng, padded: bool) -> dict[str, Any]:
     batch, k, width, words = 4, int(rng.integers(2, 5)), 5, 12
     length = int(rng.integers(5, 7))
-    pad = int(rng.integers(0, 3))
+    pad = int(rng.integers(1, 3))  # never 0, so that a pad of 0 taken for granted shows
     captions = rng.integers(3, words, size=(batch, length))
     if padded:
         for row, end in enumerate(rng.permutation([length, 2, 3, length - 1])):
@@ -79,6 +79,32 @@ def puts_the_image_behind_the_words(prompts, captions, embedding, pad):
     labels = torch.cat([torch.where(real, captions, -100), torch.full((len(captions), k), -100)], 1)
     mask = torch.cat([real.long(), torch.ones(len(captions), k, dtype=torch.long)], 1)
     return {"inputs_embeds": torch.cat([embedding[captions], prompts], 1), "labels": labels, "attention_mask": mask}
+
+
+def takes_zero_for_the_pad(prompts, captions, embedding, pad):
+    k = prompts.shape[1]
+    real = captions != 0
+    labels = torch.cat([torch.full((len(captions), k), -100), torch.where(real, captions, -100)], 1)
+    mask = torch.cat([torch.ones(len(captions), k, dtype=torch.long), real.long()], 1)
+    return {"inputs_embeds": torch.cat([prompts, embedding[captions]], 1), "labels": labels, "attention_mask": mask}
+
+
+def leaves_the_first_word_without_a_label(prompts, captions, embedding, pad):
+    k = prompts.shape[1]
+    real = captions != pad
+    labels = torch.cat([torch.full((len(captions), k), -100), torch.where(real, captions, -100)], 1)
+    labels[:, k] = -100
+    mask = torch.cat([torch.ones(len(captions), k, dtype=torch.long), real.long()], 1)
+    return {"inputs_embeds": torch.cat([prompts, embedding[captions]], 1), "labels": labels, "attention_mask": mask}
+
+
+def puts_zeros_in_the_place_of_pads(prompts, captions, embedding, pad):
+    k = prompts.shape[1]
+    real = captions != pad
+    labels = torch.cat([torch.full((len(captions), k), -100), torch.where(real, captions, -100)], 1)
+    mask = torch.cat([torch.ones(len(captions), k, dtype=torch.long), real.long()], 1)
+    words = embedding[captions] * real[..., None]
+    return {"inputs_embeds": torch.cat([prompts, words], 1), "labels": labels, "attention_mask": mask}
 
 
 def inputs_by_filling(prompts, captions, embedding, pad):
@@ -159,6 +185,21 @@ EXERCISE = Exercise(
             "You put the prompts behind the words. A causal model reads from left to right: words that come before "
             "the image cannot see it.",
             0,
+        ),
+        Mistake(
+            takes_zero_for_the_pad,
+            "You look for the token 0. Which token fills up a caption is handed in as pad.",
+            5,
+        ),
+        Mistake(
+            leaves_the_first_word_without_a_label,
+            "The first word of the caption has no label. It is predicted at the last prompt and counts as the others.",
+            0,
+        ),
+        Mistake(
+            puts_zeros_in_the_place_of_pads,
+            "Your inputs are zero at pads. Look every token up, pads included: the mask hides them.",
+            5,
         ),
     ),
     variants=(inputs_by_filling, inputs_by_masked_fill),

@@ -1,6 +1,7 @@
 """Exercise 7.1, ``project_features``: image features to soft prompts, from a grid and from one pooled vector.
 
-- small random features and maps; widths are equal where a transposed map would otherwise be caught by its shape.
+- small random features and maps; widths are equal where a transposed map would otherwise be caught by its shape;
+- a grid may have one place: the number of prompts does not tell a grid from a pooled vector.
 """
 
 from __future__ import annotations
@@ -54,6 +55,11 @@ def repeats_the_first_prompt(features, weight, bias, k):
     return out if features.ndim == 3 else out.view(len(features), k, -1)[:, :1].repeat(1, k, 1)
 
 
+def takes_one_prompt_for_a_pooled_vector(features, weight, bias, k):
+    out = features @ weight.T + bias
+    return out.unsqueeze(1) if k == 1 else out.view(len(features), k, -1)
+
+
 def projected_by_einsum(features, weight, bias, k):
     if features.ndim == 3:
         return torch.einsum("bki,oi->bko", features, weight) + bias
@@ -84,7 +90,7 @@ EXERCISE = Exercise(
     groups=(
         Group(
             "a grid of features",
-            2,
+            1,
             partial(_draw, grid=True),
             hint="One map for all positions: [batch, k, d_img] times the transposed weight, plus the bias.",
         ),
@@ -93,6 +99,12 @@ EXERCISE = Exercise(
             1,
             partial(_draw, grid=True, square=True),
             hint="The weight is stored as in nn.Linear, [out, in]: it has to be transposed, or use functional.linear.",
+        ),
+        Group(
+            "a grid of one place",
+            1,
+            partial(_draw, grid=True, one=True),
+            hint="features.ndim tells a grid from a pooled vector; the number of prompts does not.",
         ),
         Group(
             "a pooled vector, one prompt",
@@ -124,12 +136,17 @@ EXERCISE = Exercise(
         Mistake(
             averages_the_grid,
             "You average the grid before you project. Each position of the grid becomes a prompt of its own.",
-            5,
+            6,
         ),
         Mistake(
             repeats_the_first_prompt,
             "Your prompts are k copies of the first. Each has its own d_lm rows of the weight.",
             5,
+        ),
+        Mistake(
+            takes_one_prompt_for_a_pooled_vector,
+            "You tell grid and pooled vector apart by k. A grid may have one place, too: look at features.ndim.",
+            7,
         ),
     ),
     variants=(projected_by_einsum, projected_by_loop),

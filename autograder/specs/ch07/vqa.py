@@ -1,6 +1,7 @@
 """Exercise 7.8, ``vqa_accuracy``: an answer against ten people's answers.
 
-- drawn answers with nobody, one, two, three and more people agreeing; and with capitals, spaces and full stops.
+- drawn answers with nobody, one, two, three and more people agreeing; and with capitals, spaces and full stops;
+- some answers contain one another or differ by a point inside ("red" and "dark red", "3.5" and "35").
 """
 
 from __future__ import annotations
@@ -13,15 +14,21 @@ import numpy as np
 from autograder.specs.base import Card, Exercise, Group, Mistake
 
 Rng = np.random.Generator
-WORDS = ("red", "wug", "large", "fep", "brown", "foo", "two", "bird")
+WORDS = ("red", "dark red", "3.5", "35", "wug", "fep", "brown", "two")
+LOOK_ALIKE = {"red": "dark red", "3.5": "35", "35": "3.5"}
 PEOPLE = 10
+AGREE = (0, 1, 2, 3, 6, 10)  # the first three are asked for words that have a double
 
 
 def _draw(rng: Rng, untidy: bool) -> dict[str, Any]:
     answers, people = [], []
-    for agree in rng.permutation([0, 1, 2, 3, 6, 10]):
-        right, *others = rng.permutation(WORDS).tolist()
-        said = [right] * int(agree) + [others[int(i)] for i in rng.integers(0, len(others), size=PEOPLE - int(agree))]
+    asked = [*rng.permutation(list(LOOK_ALIKE)).tolist(), *rng.permutation(["wug", "fep", "brown", "two"])[:3].tolist()]
+    for question in rng.permutation(len(AGREE)).tolist():
+        agree, right = AGREE[question], asked[question]
+        others = [word for word in WORDS if word != right]
+        said = [right] * agree + [others[int(i)] for i in rng.integers(0, len(others), size=PEOPLE - agree)]
+        if right in LOOK_ALIKE:
+            said[-1] = LOOK_ALIKE[right]
         said = [said[i] for i in rng.permutation(PEOPLE)]
         if untidy:
             said = [_untidy(rng, word) for word in said]
@@ -71,6 +78,33 @@ def asks_for_three_matches(answers, people):
     ]
 
 
+def looks_for_the_answer_inside_others(answers, people):
+    def tidy(text):
+        return text.strip().lower().removesuffix(".").strip()
+
+    return [
+        min(sum(tidy(answer) in tidy(one) for one in said) / 3, 1.0)
+        for answer, said in zip(answers, people, strict=True)
+    ]
+
+
+def drops_every_point(answers, people):
+    def tidy(text):
+        return text.lower().replace(".", "").strip()
+
+    return [
+        min(sum(tidy(one) == tidy(answer) for one in said) / 3, 1.0)
+        for answer, said in zip(answers, people, strict=True)
+    ]
+
+
+def tidies_the_answer_alone(answers, people):
+    def tidy(text):
+        return text.strip().lower().removesuffix(".").strip()
+
+    return [min(said.count(tidy(answer)) / 3, 1.0) for answer, said in zip(answers, people, strict=True)]
+
+
 def accuracy_by_counter(answers, people):
     from collections import Counter
 
@@ -84,10 +118,10 @@ def accuracy_by_counter(answers, people):
 def accuracy_by_loop(answers, people):
     scores = []
     for i in range(len(answers)):
-        want = answers[i].lower().replace(".", "").strip()
+        want = answers[i].lower().strip().rstrip(".")
         found = 0
         for one in people[i]:
-            if one.lower().replace(".", "").strip() == want:
+            if one.lower().strip().rstrip(".") == want:
                 found += 1
         scores.append(1.0 if found >= 3 else found / 3)
     return scores
@@ -128,6 +162,21 @@ EXERCISE = Exercise(
         Mistake(
             compares_as_written,
             "You compare answers as they are written. 'Red.' and 'red' are one answer: tidy both sides first.",
+            3,
+        ),
+        Mistake(
+            looks_for_the_answer_inside_others,
+            "You count an answer that stands inside another ('red' in 'dark red'). Both have to be equal when tidied.",
+            0,
+        ),
+        Mistake(
+            drops_every_point,
+            "You drop every point, so that 3.5 becomes 35. Only a full stop at the end goes: removesuffix.",
+            0,
+        ),
+        Mistake(
+            tidies_the_answer_alone,
+            "You tidy the answer and not what people said. Both sides need it.",
             3,
         ),
         Mistake(asks_for_one_match, "You give full credit for a single match. One of ten people is worth 1/3.", 0),

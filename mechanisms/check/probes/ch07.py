@@ -1,7 +1,8 @@
 """How the exercises of chapter 07 are driven.
 
 - ``part``: some entries of a dictionary, so that each of several results earns its own points;
-- ``projection_gradients``: loss and gradients as plain data, or also what the call left on the language model.
+- ``projection_gradients``: loss and gradients as plain data, or also what the call left on model and map;
+- ``train_projection``: the trained map, with what the call did to the language model.
 """
 
 from __future__ import annotations
@@ -25,22 +26,43 @@ def part(function: Callable[..., Any], parts: list[str], **inputs: Any) -> Any:
 
 @probe("ch07.projection_gradients")
 def projection_gradients(function: Callable[..., Any], and_after: bool, **inputs: Any) -> Any:
-    """Calls the function with gradients on; with ``and_after`` looks at the language model's parameters afterwards.
+    """Calls the function with gradients on; with ``and_after`` looks at model and map afterwards.
 
     The model is handed on frozen and without gradients, whatever the function did to it.
     """
+    linear = [inputs["weight"], inputs["bias"]]
+    before = [tensor.clone() for tensor in linear]
+    result, touched = _watched(function, inputs)
+    if isinstance(result, dict) and torch.is_tensor(result.get("loss")):
+        result = {**result, "loss": result["loss"].item()}
+    left = {"language_model": touched, "weight_and_bias": _marks(linear, before)}
+    return {"result": result, **left} if and_after else result
+
+
+@probe("ch07.train_projection")
+def train_projection(function: Callable[..., Any], **inputs: Any) -> Any:
+    """Calls the function with gradients on; the map that it returns, with what it did to the language model."""
+    result, touched = _watched(function, inputs)
+    return {**result, "language_model": touched} if isinstance(result, dict) else result
+
+
+def _marks(tensors: list[torch.Tensor], before: list[torch.Tensor]) -> dict[str, bool]:
+    return {
+        "asks_for_gradients": any(tensor.requires_grad for tensor in tensors),
+        "holds_gradients": any(tensor.grad is not None for tensor in tensors),
+        "is_changed": not all(torch.equal(now.detach(), then) for now, then in zip(tensors, before, strict=True)),
+    }
+
+
+def _watched(function: Callable[..., Any], inputs: dict[str, Any]) -> tuple[Any, dict[str, bool]]:
+    """The result with gradients on, and what the call left on ``inputs["model"]``, which is put back to frozen."""
     model = inputs["model"]
+    before = [parameter.detach().clone() for parameter in model.parameters()]
     try:
         with torch.enable_grad():
             result = function(**inputs)
-        parameters = list(model.parameters())
-        touched = {
-            "asks_for_gradients": any(p.requires_grad for p in parameters),
-            "holds_gradients": any(p.grad is not None for p in parameters),
-        }
+        touched = {**_marks(list(model.parameters()), before), "is_left_in_training_mode": model.training}
     finally:
-        model.requires_grad_(False)
+        model.requires_grad_(False).eval()
         model.zero_grad(set_to_none=True)
-    if isinstance(result, dict) and torch.is_tensor(result.get("loss")):
-        result = {**result, "loss": result["loss"].item()}
-    return {"result": result, "language_model": touched} if and_after else result
+    return result, touched
