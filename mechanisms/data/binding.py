@@ -38,8 +38,12 @@ def _absent(present: Int[Tensor, "n k"], n_values: int, generator: torch.Generat
     return torch.multinomial(weight, 1, generator=generator)[:, 0]
 
 
-def questions(scenes: ObjectScenes, setting: str, generator: torch.Generator) -> Int[Tensor, "n choice word"]:
+def questions(
+    scenes: ObjectScenes, setting: str, generator: torch.Generator, asked: Int[Tensor, " n"] | None = None
+) -> Int[Tensor, "n choice word"]:
     """Five candidate captions for every scene, as word ids, the true one in column 0.
+
+    ``asked``: which object each question is about; by default as ``asked_object`` draws it.
 
     - "single": the pair; its colour with the two other shapes; two other colours with its shape. [n, 5, 2]
     - "two": the pair of one object; the two crossed pairs (each object's colour with the other's shape); its colour
@@ -54,7 +58,7 @@ def questions(scenes: ObjectScenes, setting: str, generator: torch.Generator) ->
     wanted = 1 if setting == "single" else 2
     if scenes.count != wanted:
         raise ValueError(f"setting {setting!r} asks about scenes of {wanted}, these have {scenes.count}")
-    asked = asked_object(scenes, generator)
+    asked = asked_object(scenes, generator) if asked is None else asked
     rows = torch.arange(len(scenes))
     colour, shape = scenes.colours[rows, asked], scenes.shapes[rows, asked]
     if setting == "single":

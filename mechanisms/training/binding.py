@@ -1,8 +1,9 @@
 """What chapter 08 measures of a CLIP: does it know which colour goes with which shape?
 
-- ``measure``: zero-shot answers, five composition heads on frozen image vectors, and two controls, for one model;
-- ``zero_shot``: the three settings, the two-way comparisons, and the full caption against the one with nouns exchanged;
-- ``heads``: new scenes of seen and of held-out pairs, and the same questions with the images exchanged;
+- ``measure``: zero-shot answers, and five composition heads on frozen image vectors, for one model;
+- ``zero_shot``: the three settings, comparisons of two captions, and whole captions against false ones of the same words;
+- ``heads``: new scenes of seen and of held-out pairs, and two controls: the same questions with the images exchanged,
+  and questions about the other object of the same scenes;
 - ``parts``: the score of a caption is its best score over the two halves of the image;
 - ``aims``: the chapter's aims beside what was measured.
 
@@ -19,7 +20,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mechanisms.data.binding import LEFT, RIGHT, SETTINGS, full_captions, questions
+from mechanisms.data.binding import LEFT, RIGHT, SETTINGS, asked_object, full_captions, questions
 from mechanisms.data.scenes import objects
 from mechanisms.data.scenes.canvas import NOISE, SIDE
 from mechanisms.data.scenes.objects import ObjectScenes
@@ -31,7 +32,7 @@ MEASURE_SEED = 1000
 N_TRAIN, N_NEW = 4000, 1500
 CHUNK = 500
 SEEN, HELD, MIXED = "seen pairs", "held-out pairs", "seen pairs, images exchanged"
-HELD_MIXED = "held-out pairs, images exchanged"
+HELD_MIXED, OTHER = "held-out pairs, images exchanged", "the other object of these scenes"
 CROSSED = (1, 2)  # columns of the "two" setting that hold crossed pairs
 ABSENT = (3, 4)  # its columns with a shape, or a colour, that the scene lacks
 EXACT_TIE = 1e-9  # in double precision
@@ -141,6 +142,17 @@ def order(
     }
 
 
+def other_object(batch: Batch, seed: int) -> Batch:
+    """The scenes of a batch about held-out pairs, asked about their other object, whose pair was seen.
+
+    Whoever binds is right about both objects. Whoever prefers some words among those that apply is right about one at
+    the expense of the other.
+    """
+    generator = torch.Generator().manual_seed(MEASURE_SEED + 700 + seed)
+    asked = 1 - asked_object(batch.scenes, generator)
+    return Batch(batch.scenes, questions(batch.scenes, "two", generator, asked), batch.vectors)
+
+
 def heads(
     model: Any, seed: int, recipe: HeadRecipe | None = None, settings: tuple[str, ...] = SETTINGS
 ) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
@@ -152,12 +164,15 @@ def heads(
         new = {SEEN: draw(model, setting, "seen", N_NEW, generator)}
         if setting != "relation":
             new[HELD] = draw(model, setting, "held out", N_NEW, generator)
+        other = other_object(new[HELD], seed) if setting == "two" else None
         for kind in KINDS:
             head = composition.train(kind, train.vectors, train.captions, seed, recipe)
             found = {split: judged(head, batch, setting) for split, batch in new.items()}
             found[MIXED] = judged(head, new[SEEN], setting, mixed=True)
             if HELD in new:
                 found[HELD_MIXED] = judged(head, new[HELD], setting, mixed=True)
+            if other is not None:
+                found[OTHER] = judged(head, other, setting)
             report[kind][setting] = found
     return report
 

@@ -11,7 +11,7 @@ from mechanisms import models
 from mechanisms.models import scene_clip
 from mechanisms.plots.claims import BINDING, claims_table
 from mechanisms.training import binding, binding_examples, binding_sweep, composition, lab_clip
-from mechanisms.training.binding import HELD, MIXED, SEEN
+from mechanisms.training.binding import HELD, MIXED, OTHER, SEEN
 from mechanisms.training.composition import KINDS, HeadRecipe
 
 CARD = models.card("lab-clip")
@@ -116,6 +116,10 @@ def test_what_holds_by_algebra_holds_in_every_run():
         relation = {kind: found["heads"][kind]["relation"][SEEN] for kind in KINDS}
         assert all(relation[kind]["tied"] == 1 for kind in ("Add", "Mult", "Conv"))
         assert relation["RF"]["exactly one order right"] == 1
+        for kind in ("Add", "RF"):  # the scores of both true pairs add up to those of both crossed pairs
+            for block in ("heads", binding_sweep.NEUTRAL):
+                both = [found[block][kind]["two"][split]["two-way, crossed pair"] for split in (HELD, OTHER)]
+                assert sum(both) == pytest.approx(1, abs=5e-3)
 
 
 def test_the_pattern_of_the_paper_holds_in_every_run():
