@@ -828,9 +828,10 @@ print("true order against exchanged nouns:", {kind: round(value, 3) for kind, va
 # image the answers are not all at 1/5 either, since right and wrong candidates are made of different stock. A number of
 # a head says little without its bar in grey.
 #
-# *Two objects.* Add and RF stay at the level without binding. Mult, Conv and TL exceed it on seen pairs: the image
-# vector does hold something of who belongs to whom, and these heads have one direction for every pair to find it with.
-# They do not carry it over to new pairs.
+# *Two objects.* Add and RF stay at the level without binding, or below. They have to: with them score(red square) +
+# score(blue ring) = score(red ring) + score(blue square), so what is won on one object is lost on the other. Mult, Conv
+# and TL exceed the level on seen pairs: the image vector does hold something of who belongs to whom, and these heads
+# have one direction for every pair to find it with. They do not carry it over to new pairs.
 #
 # *Relations.* Order is a tie for Add, Mult and Conv (0.5 exactly), and 0.5 for RF within what 800 questions leave to
 # chance. TL alone learns it.
@@ -974,5 +975,6 @@ for name in paper_clip.NAMES:
 #
 # - Train `lab-clip` so that the image tower never sees the held-out pairs: `objects.draw(n, count, generator, "seen")`
 #   in the recipe.
-# - Mask held-out candidates in the loss of a head (`HeadRecipe(neutral=True)`): what happens to the zeros?
+# - Mask held-out candidates in the loss of a head (`HeadRecipe(neutral=True)`): what happens to the zeros? Then ask the
+#   same head about the *other* object of the same scenes. The chapter's page has the answer.
 # - Three objects. What is the level without binding then?

@@ -1,7 +1,7 @@
 """What chapter 08 measures of a CLIP: does it know which colour goes with which shape?
 
 - ``measure``: zero-shot answers, and five composition heads on frozen image vectors, for one model;
-- ``zero_shot``: the three settings, comparisons of two captions, and whole captions against false ones of the same words;
+- ``zero_shot``: the three settings, comparisons of two captions, whole captions against false ones of the same words;
 - ``heads``: new scenes of seen and of held-out pairs, and two controls: the same questions with the images exchanged,
   and questions about the other object of the same scenes;
 - ``parts``: the score of a caption is its best score over the two halves of the image;
