@@ -503,3 +503,93 @@ def claims_table(
         row = [claim.text, claim.paper, claim.lab(measured)]
         rows.append(row + ([yours.get(claim.key, "—")] if yours is not None else []))
     return ClaimsTable(header, rows)
+
+
+def _binding(read: Callable[[Any], str]) -> Callable[[Mapping[str, Any]], str]:
+    def told(_report: Mapping[str, Any]) -> str:
+        from mechanisms.training import binding_sweep
+
+        runs = binding_sweep.load().get(binding_sweep.MAIN)
+        return read(runs) if runs else "not run yet"
+
+    return told
+
+
+def _interval(*keys: str) -> Callable[[Mapping[str, Any]], str]:
+    def read(runs: Any) -> str:
+        from mechanisms.training.binding_sweep import over_seeds
+
+        found = over_seeds(runs, *keys)
+        return f"{found['mean']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
+
+    return _binding(read)
+
+
+def _kinds(*keys: str) -> Callable[[Mapping[str, Any]], str]:
+    """Means over seeds of all five heads: ``keys`` are setting, split and quantity."""
+
+    def read(runs: Any) -> str:
+        from mechanisms.training.binding_sweep import over_seeds
+        from mechanisms.training.composition import KINDS
+
+        return ", ".join(f"{kind} {over_seeds(runs, 'heads', kind, *keys)['mean']:.2f}" for kind in KINDS)
+
+    return _binding(read)
+
+
+BINDING = (
+    Claim(
+        "single",
+        "One object, five captions, CLIP as it is",
+        "composes well (abstract; no number verified)",
+        _interval("zero-shot", "single", "seen pairs", "five-way"),
+    ),
+    Claim(
+        "two",
+        "One of two objects (chance 0.20, without binding 0.33)",
+        "drops dramatically (abstract; no number verified)",
+        _interval("zero-shot", "two", "seen pairs", "five-way"),
+    ),
+    Claim(
+        "crossed",
+        "The true pair against a crossed one (a coin: 0.50)",
+        "—",
+        _interval("zero-shot", "two", "seen pairs", "two-way, crossed pair"),
+    ),
+    Claim(
+        "whole",
+        "A caption of both objects against its nouns exchanged (a coin: 0.50)",
+        "—",
+        _interval("zero-shot", "two", "seen pairs", "two-way, whole caption"),
+    ),
+    Claim(
+        "single_heads",
+        "Composition heads, one object, seen pairs",
+        "—",
+        _kinds("single", "seen pairs", "five-way"),
+    ),
+    Claim(
+        "single_held",
+        "Composition heads, one object, held-out pairs",
+        "—",
+        _kinds("single", "held-out pairs", "five-way"),
+    ),
+    Claim(
+        "two_held",
+        "Composition heads, one of two objects, held-out pairs",
+        "RF 20.36%; fine-tuned CLIP 0.25% (text of the paper)",
+        _kinds("two", "held-out pairs", "five-way"),
+    ),
+    Claim(
+        "order",
+        "Composition heads: true order against exchanged nouns (a coin: 0.50)",
+        "at best chance on the whole (abstract; five-way)",
+        _kinds("relation", "seen pairs", "two-way, order"),
+    ),
+    Claim(
+        "parts",
+        "One of two objects, the better half of the image, nothing trained",
+        "—",
+        _interval("zero-shot", "two", "seen pairs", "five-way, parts"),
+    ),
+)
