@@ -26,12 +26,14 @@ from mechanisms.errors import ModelMissing
 ATTENTION_ONLY = "attention-only"  # the model_type of checkpoints that are no Hugging Face models
 VISION = "small-encoders"
 SCENE_LM = "gpt2-scenes"
-_OWN = {ATTENTION_ONLY: "attention_only", VISION: "encoders", SCENE_LM: "scene_lm"}  # modules that boot these
+SCENE_CLIP = "open-clip-scenes"
+_OWN = {ATTENTION_ONLY: "attention_only", VISION: "encoders", SCENE_LM: "scene_lm", SCENE_CLIP: "scene_clip"}
 MASKED = "bert"  # the model_type of masked language models, which stay as they are
 _PARTS = ("config.json", "model.safetensors", "tokenizer.json")
 # Models whose words are their token ids ship no tokenizer.
 _DUAL = {"lab-dual", "lab-dual-vanilla", "lab-dual-active", "lab-dual-hidden"}
 _TOKENS_ALONE = {"lab-gate", "random-gate", *_DUAL, "lab-vision", "lab-lm-scenes"}
+_TOKENS_ALONE |= {"planted-circuit"}
 
 
 def checkpoint_folder(name: str = "lab-lm") -> Path:
@@ -55,7 +57,7 @@ def load(name: str = "lab-lm", device: str | torch.device | None = None, fresh: 
     """Loads lab model ``name`` as a TransformerBridge in compatibility mode.
 
     lab-gate comes as an ``AttentionOnly``, lab-dual as a plain ``BertForMaskedLM``, lab-vision as ``Encoders``,
-    lab-lm-scenes as a Hugging Face GPT-2.
+    lab-lm-scenes as a Hugging Face GPT-2, lab-clip as open_clip's ``CLIP``.
 
     In a bridge LayerNorm is folded into the weights that follow it, writing weights are centred, and every head has
     its own ``W_Q``, ``W_K``, ``W_V`` [layer, head, d_model, d_head] and ``W_O`` [layer, head, d_head, d_model].

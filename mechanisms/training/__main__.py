@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from mechanisms.errors import CourseError
-from mechanisms.training import lab_dual, lab_gate, lab_lm, lab_lm_scenes, lab_vision
+from mechanisms.training import lab_clip, lab_dual, lab_gate, lab_lm, lab_lm_scenes, lab_vision
 
 RECIPES = {
     "lab-lm": (lab_lm, "the language model of chapters 01-04"),
@@ -23,6 +23,7 @@ RECIPES = {
     "lab-dual": (lab_dual, "the masked language models of chapter 06"),
     "lab-lm-scenes": (lab_lm_scenes, "the language model of chapter 07, which knows creatures from text alone"),
     "lab-vision": (lab_vision, "the four image encoders of chapter 07"),
+    "lab-clip": (lab_clip, "the CLIP of chapter 08"),
 }
 SHIPPED = Path(__file__).parents[1] / "models" / "weights"
 
