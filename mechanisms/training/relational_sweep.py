@@ -1,7 +1,7 @@
 """The sweep of chapter 01: trains the relational recipe over seeds, with its controls, and writes down the outcome.
 
 - ``python -m mechanisms.training.relational_sweep`` makes the runs that ``mechanisms/data/relational_sweep.json``
-  lacks, and keeps each at once; ``--print`` prints one line for every run instead;
+  lacks, and keeps each at once; ``--print`` describes every run instead;
 - no run is left out of the file.
 """
 
@@ -37,17 +37,37 @@ def load(path: Path = TABLE) -> list[dict[str, Any]]:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
 
 
+def unfinished(runs: list[dict[str, Any]]) -> list[str]:
+    """Which runs the table lacks, in words. Empty for a whole sweep."""
+    made = [run["recipe"] for run in runs]
+    return [f"{condition}, seed {recipe.seed}" for condition, recipe in RUNS if asdict(recipe) not in made]
+
+
+def _mean(values: list[float | None]) -> float:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else float("nan")
+
+
 def line(run: dict[str, Any]) -> str:
-    """One run in words: means over the three relations."""
-    mean = {
-        key: sum(row[key] for row in run["injection"]) / len(run["injection"])
-        for key in ("hits", "random", "other relation")
-    }
-    facts, held, share = (sum(run[key]) / len(run[key]) for key in ("facts", "held out", "FFN share"))
+    """One run in words: means over the three relations, then the curves and the cost of removing both FFNs.
+
+    Curves are read from the first attention on: before it the last position knows neither argument nor relation.
+    """
+    hits, noise, other = (_mean([row[key] for row in run["injection"]]) for key in ("hits", "random", "other relation"))
+    before, after = (_mean([row[key] for row in run["injection"]]) for key in ("rank before", "rank after"))
+    peaks = [max((row["argument"] for row in rows[1:]), default=0.0) for rows in run["curves"]]
+    leads = [
+        next((row["after"] for row in rows[1:] if row["answer"] > row["argument"]), "nowhere") for rows in run["curves"]
+    ]
+    whole, none = run["removal"][0], run["removal"][-1]
+    cost = {kind: whole[kind] - none[kind] for kind in ("abstractive", "extractive")}
     return (
-        f"{run['condition']}, seed {run['recipe']['seed']}: facts {facts:.2f}, held out {held:.2f}, "
-        f"hits {mean['hits']:.3f}, random {mean['random']:.3f}, other relation {mean['other relation']:.3f}, "
-        f"FFN share {share:.2f}"
+        f"{run['condition']}, seed {run['recipe']['seed']}: facts {_mean(run['facts']):.2f}, "
+        f"held out {_mean(run['held out']):.2f}, FFN share {_mean(run['FFN share']):.2f}\n"
+        f"  injection: hits {hits:.3f}, random {noise:.3f}, other relation {other:.3f}, "
+        f"mean rank {before:.1f} -> {after:.1f}\n"
+        f"  argument peaks {', '.join(f'{peak:.2f}' for peak in peaks)}; answer leads first after {', '.join(leads)}\n"
+        f"  both FFNs removed: abstractive loses {cost['abstractive']:.2f}, extractive {cost['extractive']:.2f}"
     )
 
 
@@ -55,11 +75,12 @@ def main(argv: list[str] | None = None) -> int:
     """Makes what is missing from the table."""
     parser = argparse.ArgumentParser(prog="python -m mechanisms.training.relational_sweep", description=__doc__)
     parser.add_argument("--out", type=Path, default=TABLE)
-    parser.add_argument("--print", action="store_true", help="print the table, train nothing")
+    parser.add_argument("--print", action="store_true", help="describe the runs, train nothing")
     options = parser.parse_args(argv)
     runs = load(options.out)
     if options.print:
         print("\n".join(map(line, runs)))
+        print("Not yet made:", "; ".join(unfinished(runs)) or "nothing")
         return 0
     torch.set_num_threads(1)
     for condition, recipe in RUNS:

@@ -78,4 +78,7 @@ def test_the_table_holds_runs_of_the_present_recipe_and_prints(capsys):
     recipes = [json.loads(json.dumps(asdict(recipe))) for _, recipe in relational_sweep.RUNS]
     assert runs and all(run["recipe"] in recipes for run in runs)
     assert relational_sweep.main(["--print"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == len(runs)
+    printed = capsys.readouterr().out
+    assert all(f"{run['condition']}, seed {run['recipe']['seed']}:" in printed for run in runs)
+    assert printed.count("both FFNs removed") == len(runs)
+    assert len(relational_sweep.unfinished(runs)) == len(relational_sweep.RUNS) - len(runs)
