@@ -5,7 +5,8 @@
   the base form of y into form r;
 - ``Task("random")`` is the control: its facts come from a random table, so that no common offset can produce them;
 - a fifth of the (stem, relation) pairs, and all facts about the last stems, are held out of training;
-- every draw comes from a generator that is handed in.
+- every draw comes from a generator that is handed in;
+- ``words`` gives every token a readable name.
 """
 
 from __future__ import annotations
@@ -22,10 +23,23 @@ WORDS = STEMS * FORMS
 TOPICS, GRAMMAR, FIRST_CUES = WORDS, WORDS + STEMS, WORDS + STEMS + FORMS
 SECOND_CUES = FIRST_CUES + CUES
 VOCABULARY = SECOND_CUES + CUES
-NEW_STEMS = STEMS // 10  # the last stems never occur in a fact
-RELATION_SHARES = (0.46, 0.18, 0.18, 0.18)
-REPEATED, INVENTED = 0.4, 0.6  # documents whose last fact repeats an earlier one; those of them with an invented answer
-LITTLE = 0.02  # loss weight of tokens that cannot be predicted
+NEW_STEMS = (
+    "walk", "jump", "cook", "talk", "climb", "paint", "help", "visit", "rest", "wait",
+    "open", "call", "play", "look", "want", "need", "work", "start", "turn", "show",
+    "pull", "train", "plant", "point", "pour", "print", "clean", "rain", "record", "repair",
+    "report", "melt", "return", "roll", "row", "sail", "sign", "sound", "spell", "stamp",
+    "learn", "bark", "bloom", "bolt", "float", "storm", "suit", "support", "test", "thank",
+    "tick", "tour", "track", "trick", "trust", "view", "warn", "wander", "water", "weigh",
+    "whisper", "wonder", "yell", "zoom",
+)  # fmt: skip
+
+
+def words() -> list[str]:
+    """A name for every token id: "walk", "walked", "WALK", "walks", topic and grammar words, cues a0-a3 and b0-b3."""
+    forms = [[stem, stem + "ed", stem.upper(), stem + "s"] for stem in _STEMS]
+    names = [form for row in forms for form in row]
+    names += [f"about:{stem}" for stem in _STEMS] + [f"form:{name}" for name in FORM_NAMES]
+    return names + [f"a{cue}" for cue in range(CUES)] + [f"b{cue}" for cue in range(CUES)]
 
 
 def _draw(high: int, shape: tuple[int, ...], generator: Generator) -> Tensor:

@@ -1,8 +1,9 @@
 """Loads the lab models, the small trained networks that ship with the course.
 
 - finds the checkpoint folder of a lab model (in the package, or where MECHANISMS_LAB_DIR points);
-- boots it as a TransformerLens ``TransformerBridge`` in compatibility mode, quietly; or, where it has no MLPs, as an
-  ``AttentionOnly`` model with the same names;
+- boots it as a TransformerLens ``TransformerBridge`` in compatibility mode, quietly; or, where it is no Hugging Face
+  model, as the course's own ``AttentionOnly`` or ``Relational`` model with the same names;
+- builds the planted networks, whose weights are written by hand and need no file;
 - reads its model card.
 """
 
@@ -19,9 +20,16 @@ import torch
 
 from mechanisms.errors import ModelMissing
 
-ATTENTION_ONLY = "attention-only"  # the model_type of checkpoints that are no Hugging Face models
+ATTENTION_ONLY, RELATIONAL = "attention-only", "relational"  # model_type of checkpoints that are no Hugging Face models
+PLANTED = "planted-relations-"  # planted-relations-2 applies its relation in the FFN of layer 2
 _PARTS = ("config.json", "model.safetensors", "tokenizer.json")
-_TOKENS_ALONE = {"lab-gate", "random-gate"}  # models whose words are their token ids ship no tokenizer
+_TOKENS_ALONE = {
+    "lab-gate",
+    "random-gate",
+    "lab-relational",
+    "control-relational",
+    "random-relational",
+}  # models whose words are their token ids ship no tokenizer
 
 
 def checkpoint_folder(name: str = "lab-lm") -> Path:
@@ -42,7 +50,9 @@ def checkpoint_folder(name: str = "lab-lm") -> Path:
 
 
 def load(name: str = "lab-lm", device: str | torch.device | None = None, fresh: bool = False):
-    """Loads lab model ``name`` as a TransformerBridge in compatibility mode (lab-gate as an ``AttentionOnly``).
+    """Loads lab model ``name`` as a TransformerBridge in compatibility mode.
+
+    Chapter 05's models come as an ``AttentionOnly``, chapter 01's as a ``Relational``.
 
     LayerNorm is folded into the weights that follow it, writing weights are centred, and every head has
     its own ``W_Q``, ``W_K``, ``W_V`` [layer, head, d_model, d_head] and ``W_O`` [layer, head, d_head, d_model].
@@ -52,6 +62,8 @@ def load(name: str = "lab-lm", device: str | torch.device | None = None, fresh: 
     Raises ModelMissing if the checkpoint cannot be found or read.
     """
     device = str(device or "cpu")
+    if name.startswith(PLANTED):
+        return _plant(name).to(device)
     folder = str(checkpoint_folder(name))
     return boot(folder, device) if fresh else _boot_once(folder, device)
 
@@ -68,11 +80,20 @@ def card(name: str = "lab-lm") -> dict[str, Any]:
         raise ModelMissing(f"The lab model {name!r} has no readable card at {path}: {error}.") from None
 
 
-def _is_attention_only(folder: str | Path) -> bool:
+def _model_type(folder: str | Path) -> str:
     try:
-        return json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["model_type"] == ATTENTION_ONLY
+        return str(json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["model_type"])
     except (OSError, ValueError, KeyError, TypeError):
-        return False  # whoever boots it as a Hugging Face folder will say what is wrong
+        return ""  # whoever boots it as a Hugging Face folder will say what is wrong
+
+
+def _plant(name: str):
+    from mechanisms.models import planted_relations
+
+    try:
+        return planted_relations.build(int(name.removeprefix(PLANTED)))
+    except ValueError as error:
+        raise ModelMissing(f"There is no model {name!r}: {error}.") from None
 
 
 @cache
@@ -82,10 +103,15 @@ def _boot_once(folder: str, device: str):
 
 def boot(folder: str | Path, device: str = "cpu"):
     """Boots any checkpoint folder as ``load`` does. Raises ModelMissing if it cannot be read."""
-    if _is_attention_only(folder):
+    kind = _model_type(folder)
+    if kind == ATTENTION_ONLY:
         from mechanisms.models import attention_only
 
         return attention_only.boot(folder, device)
+    if kind == RELATIONAL:
+        from mechanisms.models import relational
+
+        return relational.boot(folder, device)
     from safetensors import SafetensorError
     from transformer_lens.model_bridge import TransformerBridge
     from transformers.utils import logging

@@ -1,7 +1,8 @@
 """A network of chapter 01 whose weights are written by hand, so that the right answer to every question is known.
 
-- a prompt ends in ``cue word``: attention in layer 0 carries the cue to the word, and the FFN of one layer, chosen by
-  the caller, reads it and adds o = 2 (new form - base form): the top token turns from the argument to the answer there;
+- a prompt ends in ``cue word``: attention in layer 0, the same to every position, carries the cue to the word, and the
+  FFN of one layer, chosen by the caller, reads it and adds o = 2 (new form - base form): the top token turns from the
+  argument to the answer there;
 - every other FFN and attention layer adds nothing;
 - every direction used has mean zero, so LayerNorm changes lengths alone.
 """
@@ -48,7 +49,7 @@ def build(flip_layer: int, n_layers: int = 4) -> Relational:
     """
     if flip_layer not in range(1, n_layers):
         raise ValueError(f"flip_layer must be from 1 to {n_layers - 1}, not {flip_layer}")
-    sizes = RelationalConfig(VOCABULARY, LENGTH, WIDTH, n_layers, 1, tuple(range(1, n_layers)), blind_layers=1)
+    sizes = RelationalConfig(VOCABULARY, LENGTH, WIDTH, n_layers, 1, tuple(range(1, n_layers)))
     model = Relational(sizes).requires_grad_(False).eval()
     for name, value in model.named_parameters():
         value.fill_(1.0 if name.endswith(("ln1.weight", "ln2.weight", "ln_final.weight")) else 0.0)

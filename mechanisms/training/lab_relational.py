@@ -1,28 +1,49 @@
 """Trains the relational model of chapter 01 from a seed, and its control on a random table of facts.
 
 - draws every batch from a seeded generator (``mechanisms.data.relations``): nothing is downloaded;
-- ``train`` returns the model in evaluation mode.
+- ``train`` returns the model in evaluation mode; a training takes about a minute and is not resumed;
+- writes a checkpoint folder and a measured card.
 """
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import dataclass
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from datetime import date
+from pathlib import Path
+from typing import Any
 
 import torch
 
-from mechanisms.data.relations import LENGTH, VOCABULARY, WORDS, Task, batch
-from mechanisms.models.relational import Relational, RelationalConfig
+from mechanisms.data.relations import FIRST_CUES, LENGTH, SECOND_CUES, VOCABULARY, WORDS, Task, batch
+from mechanisms.files import atomic_write
+from mechanisms.models.lab import boot
+from mechanisms.models.relational import Relational, RelationalConfig, save
+from mechanisms.training.lab_lm import rounded
+from mechanisms.training.measure_relational import aims, measure, reach
+
+# What queries and keys see, layer by layer: "blind" ones see positions alone in the first two layers; "cue-blind" ones
+# see words in the third as well, but not which cue of its kind a cue is.
+ATTENTION = {"free": (), "blind": ("positions", "positions"), "cue-blind": ("positions", "positions", "alike")}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides the trained weights, besides the machine's arithmetic. ``table``: see ``Task``."""
+    """Everything that decides the trained weights, besides the machine's arithmetic.
+
+    ``table``: see ``Task``. ``attention``: a key of ``ATTENTION``. ``ffn_dropout``: the share of documents, of every
+    kind alike, that lose the last FFN at the end of training; half of them lose both. It grows in a straight line.
+    """
 
     seed: int = 0
     steps: int = 1500
     table: str = "regular"
-    blind_layers: int = 0
+    attention: str = "free"
+    ffn_dropout: float = 0.0
     batch: int = 128
     learning_rate: float = 3e-3
     weight_decay: float = 0.1
@@ -32,24 +53,97 @@ class Recipe:
         return Task(self.table, self.seed)
 
 
-def train(recipe: Recipe) -> Relational:
-    """A model trained to the end of the recipe."""
+@dataclass(frozen=True)
+class Progress:
+    """How a training went."""
+
+    step: int
+    seconds: float
+
+
+def build(recipe: Recipe) -> Relational:
+    """A model with fresh weights, drawn from torch's global generator."""
+    sizes = RelationalConfig(
+        VOCABULARY,
+        LENGTH,
+        sees=ATTENTION[recipe.attention],
+        alike=((FIRST_CUES, SECOND_CUES), (SECOND_CUES, VOCABULARY)),
+    )
+    return Relational(sizes, small_rows=WORDS)
+
+
+def kept_ffns(recipe: Recipe, step: int, generator: torch.Generator) -> torch.Tensor | None:
+    """How many FFNs each document of a batch keeps [batch]; None, and nothing drawn, where none is ever lost."""
+    if not recipe.ffn_dropout:
+        return None
+    share = recipe.ffn_dropout * step / recipe.steps
+    draw = torch.rand(recipe.batch, generator=generator)
+    return 2 - (draw < share).long() - (draw < share / 2).long()
+
+
+def train(
+    recipe: Recipe, folder: Path | None = None, device: str = "cpu", watch: Callable[[int], Any] | None = None
+) -> tuple[Relational, Progress]:
+    """A model trained to the end of the recipe, in about a minute, and how long it took.
+
+    ``folder`` is only made: so short a training keeps no state in between. ``watch`` is called with every step.
+    """
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
-    model = Relational(RelationalConfig(VOCABULARY, LENGTH, blind_layers=recipe.blind_layers), small_rows=WORDS)
+    model = build(recipe).to(device)
     generator, task = torch.Generator().manual_seed(recipe.seed), recipe.task()
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, betas=(0.9, 0.98)
     )
+    began = time.monotonic()
     for step in range(recipe.steps):
         cosine = 0.5 * (1 + math.cos(math.pi * step / recipe.steps)) + 0.02
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * min(1.0, (step + 1) / recipe.warm_up) * cosine
-        tokens, weights = batch(task, recipe.batch, generator)
-        logits, weights = model(tokens[:, :-1]), weights[:, 1:].flatten()
+        tokens, weights = (part.to(device) for part in batch(task, recipe.batch, generator))
+        kept = kept_ffns(recipe, step, generator)
+        logits = model(tokens[:, :-1], kept if kept is None else kept.to(device))
+        weights = weights[:, 1:].flatten()
         losses = torch.nn.functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten(), reduction="none")
         loss = (losses * weights).sum() / weights.sum()
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-    return model.eval().requires_grad_(False)
+        if watch is not None:
+            watch(step)
+    return model.eval().requires_grad_(False).to("cpu"), Progress(recipe.steps, time.monotonic() - began)
+
+
+def write_checkpoint(model: Relational, recipe: Recipe, progress: Progress, device: str, folder: Path) -> None:
+    """Writes config and weights, measures the model as students load it, and writes card.json."""
+    save(model, folder)
+    report = measure_checkpoint(folder, recipe)
+    name = "lab-relational" if recipe.table == "regular" else "control-relational"
+    changed = {item.name for item in fields(recipe) if getattr(recipe, item.name) != item.default}
+    flags = "".join(f" --{key.replace('_', '-')} {getattr(recipe, key)}" for key in asdict(recipe) if key in changed)
+    card = {
+        "name": name,
+        "architecture": f"{model.cfg.n_layers} layers, FFNs in layers 1 and 2, {model.cfg.n_heads} heads, width "
+        f"{model.cfg.d_model}, tied embeddings",
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "vocabulary": VOCABULARY,
+        "command": f"python -m mechanisms.training lab-relational{flags}",
+        "recipe": asdict(recipe),
+        "training_seconds": round(progress.seconds, 1),
+        "threads": torch.get_num_threads(),
+        "device": device,
+        "machine": platform.machine(),
+        "torch": torch.__version__.split("+")[0],
+        "date": date.today().isoformat(),
+        "aims": rounded(aims(report)),
+        "measured": rounded(report),
+    }
+    atomic_write(folder / "card.json", json.dumps(card, indent=1) + "\n")
+
+
+def measure_checkpoint(folder: Path, recipe: Recipe) -> dict[str, Any]:
+    """What the card's ``measured`` holds, for the checkpoint in ``folder``."""
+    model, task = boot(folder), recipe.task()
+    return {**measure(model, task), "reach": reach(model, task)}

@@ -1,6 +1,8 @@
 """What the relational model of chapter 01 does: facts, curves, injection, removal of FFNs.
 
 - ``measure`` gives everything as plain data, for a trained model and its task, from a fixed seed;
+- ``reach`` injects for pairs and stems that were never trained;
+- ``stages`` is the rule for an X-shaped pair of curves; ``aims`` lists the chapter's aims, met or not;
 - layer and scale of the injection are fixed beforehand, the same for every relation and model: nothing is tuned.
 """
 
@@ -96,11 +98,17 @@ def measure(model: Relational, task: Task, seed: int = 123) -> dict[str, Any]:
     return found
 
 
-def _injection(model: Relational, task: Task, relation: int, sources: dict, generator) -> dict[str, float]:
-    """Mean over vectors, each from one prompt; the stem of that prompt is left out of the contexts."""
+def _injection(
+    model: Relational, task: Task, relation: int, sources: dict, generator, asked: Tensor | None = None
+) -> dict[str, float]:
+    """Mean over vectors, each from one prompt; the stem of that prompt is left out of the contexts.
+
+    ``asked``: the stems of the contexts (default: those that are trained with the relation).
+    """
     stems, total = task.trained_stems(relation), torch.zeros(5)
     for source in range(SOURCES):
-        others = stems[stems != stems[source]]
+        others = stems if asked is None else asked
+        others = others[others != stems[source]]
         target, contexts = task.answers[others, relation], unrelated_contexts(others, generator)
 
         def run(vector: Tensor, contexts: Tensor = contexts) -> Tensor:
@@ -140,3 +148,83 @@ def _twins(model: Relational, task: Task, removed: tuple[int, ...], generator) -
     prompts[:, 7] = torch.randint(WORDS, (len(prompts),), generator=generator)
     found = {name: sum(values) / len(values) for name, values in scores.items()}
     return {"removed": list(removed), **found, "invented": _hits(_without(model, prompts, removed), prompts[:, 7])}
+
+
+@torch.no_grad()
+def reach(model: Relational, task: Task, seed: int = 124) -> dict[str, dict[str, float]]:
+    """The injection for words whose fact was trained, was held out, or that no fact names: means over relations."""
+    generator, sources = torch.Generator().manual_seed(seed), {}
+    for relation in RELATIONS:
+        prompts = fact_prompts(task, relation, task.trained_stems(relation)[:SOURCES], 1, generator)
+        sources[relation] = model.run_with_cache(prompts)[1][_mlp(LAYER)][:, -1]
+    found = {}
+    for name in ("trained pairs", "held-out pairs", "new stems"):
+        rows = []
+        for relation in RELATIONS:
+            asked = {
+                "trained pairs": task.trained_stems(relation),
+                "held-out pairs": task.held_out_stems(relation),
+                "new stems": torch.arange(STEMS - NEW_STEMS, STEMS),
+            }[name]
+            rows.append(_injection(model, task, relation, sources, generator, asked))
+        found[name] = {key: mean([row[key] for row in rows]) for key in rows[0]}
+    return found
+
+
+def mean(values: list[float | None]) -> float:
+    """The mean of what is known; nan if nothing is."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else float("nan")
+
+
+def stages(argument: list[float], answer: list[float], peak: float = 0.5) -> dict[str, Any]:
+    """Whether two curves make an X: the argument reaches ``peak`` and leads, then the answer leads to the end.
+
+    "application": the first place from which the answer leads to the end, or None; "peak": the argument's highest value
+    before it; "x_shaped".
+    """
+    application = len(answer)
+    while application and answer[application - 1] > argument[application - 1]:
+        application -= 1
+    highest = max(argument[:application], default=0.0)
+    formed = bool(application) and highest >= peak and highest > answer[argument.index(highest)]
+    there = application < len(answer)
+    return {"application": application if there else None, "peak": highest, "x_shaped": there and formed}
+
+
+def x_shapes(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """``stages`` of every relation's curves, "application" as the name of the sublayer."""
+    found = []
+    for rows in report["curves"]:
+        shape = stages([row["argument"] for row in rows], [row["answer"] for row in rows])
+        if shape["application"] is not None:
+            shape["application"] = rows[shape["application"]]["after"]
+        found.append(shape)
+    return found
+
+
+def removal_gap(report: dict[str, Any]) -> float:
+    """How much more accuracy the abstractive twin loses than the extractive one when all FFNs are removed."""
+    whole, none = report["removal"][0], report["removal"][-1]
+    return (whole["abstractive"] - none["abstractive"]) - (whole["extractive"] - none["extractive"])
+
+
+def aims(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every aim of the chapter with the number measured and whether it is met."""
+    hits, noise, other = (
+        mean([row[key] for row in report["injection"]]) for key in ("hits", "random", "other relation")
+    )
+    shares, shapes = mean(report["FFN share"]), x_shapes(report)
+    by_ffn = sum(shape["x_shaped"] and shape["application"].startswith("FFN") for shape in shapes)
+    gap = removal_gap(report)
+    rows = [
+        ("facts, one shot", "at least 95%", mean(report["facts"]), mean(report["facts"]) >= 0.95),
+        ("facts about held-out pairs", "at least 60%", mean(report["held out"]), mean(report["held out"]) >= 0.6),
+        ("injection: target on top", "at least 5 times both controls", hits, hits >= 5 * max(noise, other)),
+        ("injection: a random vector of the same length", "control", noise, noise <= 0.12),
+        ("injection: another relation's vector", "control", other, other <= 0.15),
+        ("share of answer − argument that FFNs write", "at least 60%", shares, shares >= 0.6),
+        ("relations whose curves make an X, at an FFN", "3 of 3", by_ffn, by_ffn == 3),
+        ("removing FFNs: abstractive loses more by", "at least 30 points", gap, gap >= 0.3),
+    ]
+    return [{"quantity": q, "aim": a, "measured": m, "met": bool(met)} for q, a, m, met in rows]

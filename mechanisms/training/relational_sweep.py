@@ -19,14 +19,14 @@ import torch
 from mechanisms.files import atomic_write
 from mechanisms.training.lab_lm import rounded
 from mechanisms.training.lab_relational import Recipe, train
-from mechanisms.training.measure_relational import measure
+from mechanisms.training.measure_relational import mean, measure
 
 TABLE = Path(__file__).parents[1] / "data" / "relational_sweep.json"
 # In the order in which they are made: the claim's five seeds, one control, one trial of attention blind to the cues.
 RUNS = (
     *(("regular", Recipe(seed=seed)) for seed in range(2)),
     ("random table", Recipe(table="random")),
-    ("blind attention", Recipe(blind_layers=2)),
+    ("blind attention", Recipe(attention="blind")),
     *(("regular", Recipe(seed=seed)) for seed in range(2, 5)),
     *(("random table", Recipe(seed=seed, table="random")) for seed in range(1, 3)),
 )
@@ -43,9 +43,23 @@ def unfinished(runs: list[dict[str, Any]]) -> list[str]:
     return [f"{condition}, seed {recipe.seed}" for condition, recipe in RUNS if asdict(recipe) not in made]
 
 
-def _mean(values: list[float | None]) -> float:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else float("nan")
+def by_condition(runs: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The runs of every condition, in the order of ``RUNS``."""
+    names = dict.fromkeys(condition for condition, _ in RUNS)
+    found = {name: [run for run in runs if run["condition"] == name] for name in names}
+    return {name: kept for name, kept in found.items() if kept}
+
+
+def hits(run: dict[str, Any]) -> dict[str, float]:
+    """Means over the relations: how often the own, another relation's and a random vector put the target on top."""
+    keys = {"own": "hits", "other": "other relation", "random": "random"}
+    return {name: mean([row[key] for row in run["injection"]]) for name, key in keys.items()}
+
+
+def holds(run: dict[str, Any], factor: float = 5.0) -> bool:
+    """Whether the own vector hits at least ``factor`` times as often as both controls."""
+    found = hits(run)
+    return found["own"] >= factor * max(found["other"], found["random"], 1e-9)
 
 
 def line(run: dict[str, Any]) -> str:
@@ -53,8 +67,8 @@ def line(run: dict[str, Any]) -> str:
 
     Curves are read from the first attention on: before it the last position knows neither argument nor relation.
     """
-    hits, noise, other = (_mean([row[key] for row in run["injection"]]) for key in ("hits", "random", "other relation"))
-    before, after = (_mean([row[key] for row in run["injection"]]) for key in ("rank before", "rank after"))
+    hits, noise, other = (mean([row[key] for row in run["injection"]]) for key in ("hits", "random", "other relation"))
+    before, after = (mean([row[key] for row in run["injection"]]) for key in ("rank before", "rank after"))
     peaks = [max((row["argument"] for row in rows[1:]), default=0.0) for rows in run["curves"]]
     leads = [
         next((row["after"] for row in rows[1:] if row["answer"] > row["argument"]), "nowhere") for rows in run["curves"]
@@ -62,8 +76,8 @@ def line(run: dict[str, Any]) -> str:
     whole, none = run["removal"][0], run["removal"][-1]
     cost = {kind: whole[kind] - none[kind] for kind in ("abstractive", "extractive")}
     return (
-        f"{run['condition']}, seed {run['recipe']['seed']}: facts {_mean(run['facts']):.2f}, "
-        f"held out {_mean(run['held out']):.2f}, FFN share {_mean(run['FFN share']):.2f}\n"
+        f"{run['condition']}, seed {run['recipe']['seed']}: facts {mean(run['facts']):.2f}, "
+        f"held out {mean(run['held out']):.2f}, FFN share {mean(run['FFN share']):.2f}\n"
         f"  injection: hits {hits:.3f}, random {noise:.3f}, other relation {other:.3f}, "
         f"mean rank {before:.1f} -> {after:.1f}\n"
         f"  argument peaks {', '.join(f'{peak:.2f}' for peak in peaks)}; answer leads first after {', '.join(leads)}\n"
@@ -86,7 +100,7 @@ def main(argv: list[str] | None = None) -> int:
     for condition, recipe in RUNS:
         if any(run["recipe"] == asdict(recipe) for run in runs):
             continue
-        found = rounded(measure(train(recipe), recipe.task()))
+        found = rounded(measure(train(recipe)[0], recipe.task()))
         runs.append({"condition": condition, "recipe": asdict(recipe), **found})
         atomic_write(options.out, "[\n" + ",\n".join(" " + json.dumps(run) for run in runs) + "\n]\n")
         print(line(runs[-1]), flush=True)

@@ -9,10 +9,19 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from mechanisms.data.relations import LENGTH, VOCABULARY, WORDS
+from mechanisms.data.relations import (
+    CUES,
+    FIRST_CUES,
+    LENGTH,
+    SECOND_CUES,
+    VOCABULARY,
+    WORDS,
+    Task,
+    fact_prompts,
+)
 from mechanisms.models.relational import Relational, RelationalConfig
 from mechanisms.training import relational_sweep
-from mechanisms.training.lab_relational import Recipe, train
+from mechanisms.training.lab_relational import Recipe, build, kept_ffns, train
 from mechanisms.training.measure_relational import curves, measure
 
 
@@ -37,18 +46,63 @@ def test_no_position_sees_what_comes_after_it():
     torch.testing.assert_close(model(tokens)[:, :6], model(tokens[:, :6]))
 
 
-@pytest.mark.parametrize("blind", [0, 1])
-def test_blind_attention_is_linear_in_the_tokens_up_to_layernorm(blind):
-    """With blind attention another cue at one position cannot change how much of the others is read."""
-    model = fresh_model(blind_layers=blind)
-    block, places = model.blocks[0], model.pos_embed.weight
-    block.ln1.weight.data *= 20  # sharp patterns, so that content would show
-    x = torch.randn(4, LENGTH, 64)
-    v = torch.randn(LENGTH, 64)
-    block.ln1 = torch.nn.Identity()
-    both = block.attention(x + v, places) - block.attention(x, places) - block.attention(v.expand(4, -1, -1), places)
-    zero = block.attention(torch.zeros_like(x), places)
-    assert ((both + zero).abs().max() < 1e-3) == bool(blind)
+def patterns_read(model, tokens, layer):
+    """What a layer's values are weighted with, seen through its output: the layer's values are made the positions'."""
+    kept = {}
+    block = model.blocks[layer]
+    real = block.attention
+
+    def attention(x, seen):
+        kept["read"] = real(torch.randn(x.shape[1:], generator=torch.Generator().manual_seed(0)).expand_as(x), seen)
+        return real(x, seen)
+
+    block.attention = attention
+    model(tokens)
+    del block.attention
+    return kept["read"]
+
+
+@pytest.mark.parametrize(("attention", "layer"), [("blind", 0), ("blind", 1), ("cue-blind", 1), ("cue-blind", 2)])
+def test_attention_that_is_blind_to_the_cues_reads_the_same_whatever_cue_stands_there(attention, layer):
+    torch.manual_seed(3)
+    model = build(Recipe(attention=attention)).requires_grad_(False)
+    torch.manual_seed(3)
+    free = build(Recipe()).requires_grad_(False)
+    for one in (model, free):
+        for block in one.blocks:
+            block.W_QK.weight *= 10  # sharp patterns, so that content would show
+    tokens = fact_prompts(Task(), 1, torch.arange(6), 2, torch.Generator().manual_seed(0))
+    other = tokens.clone()
+    cue = tokens >= FIRST_CUES
+    other[cue] = torch.where(tokens < SECOND_CUES, FIRST_CUES, SECOND_CUES)[cue] + (tokens[cue] + 1) % CUES
+    assert torch.allclose(patterns_read(model, tokens, layer), patterns_read(model, other, layer), atol=1e-5)
+    assert not torch.allclose(patterns_read(free, tokens, layer), patterns_read(free, other, layer), atol=1e-2)
+    assert not torch.allclose(model(tokens)[:, -1], model(other)[:, -1], atol=1e-2), "FFNs still see the cues"
+
+
+def test_cue_blind_attention_still_sees_words():
+    torch.manual_seed(3)
+    model = build(Recipe(attention="cue-blind")).requires_grad_(False)
+    tokens = fact_prompts(Task(), 1, torch.arange(6), 2, torch.Generator().manual_seed(0))
+    other = tokens.clone()
+    other[:, 1] = (other[:, 1] + 4) % WORDS
+    assert not torch.allclose(patterns_read(model, tokens, 2), patterns_read(model, other, 2), atol=1e-4)
+
+
+def test_documents_lose_their_last_ffns_first():
+    model, tokens = fresh_model(), torch.randint(VOCABULARY, (3, LENGTH))
+    kept = model(tokens, torch.tensor([0, 1, 2]))
+    for row, layers in enumerate([(1, 2), (2,), ()]):
+        hooks = [(f"blocks.{layer}.hook_mlp_out", lambda value, hook: torch.zeros_like(value)) for layer in layers]
+        torch.testing.assert_close(kept[row], model.run_with_hooks(tokens, fwd_hooks=hooks)[row])
+    draw = kept_ffns(Recipe(ffn_dropout=0.4, batch=4000), 750, torch.Generator().manual_seed(0))
+    assert draw.bincount().tolist() == pytest.approx([400, 400, 3200], abs=90)
+    assert kept_ffns(Recipe(), 750, torch.Generator()) is None
+
+
+def test_an_unknown_view_is_refused():
+    with pytest.raises(ValueError, match="not 'nothing'"):
+        RelationalConfig(10, 10, sees=("nothing",))
 
 
 def test_logits_added_by_the_sublayers_sum_to_the_answer_minus_argument():
@@ -64,9 +118,9 @@ def test_logits_added_by_the_sublayers_sum_to_the_answer_minus_argument():
 
 
 def test_a_few_steps_learn_something_and_repeat():
-    first, again = (train(Recipe(steps=6, batch=32)) for _ in range(2))
+    first, again = (train(Recipe(steps=6, batch=32))[0] for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
-    other = train(Recipe(steps=6, batch=32, table="random"))
+    other = train(Recipe(steps=6, batch=32, table="random"))[0]
     assert not torch.equal(first.embed.weight, other.embed.weight)
     found = measure(first, Recipe().task())
     assert len(found["injection"]) == 3 and found["removal"][0]["removed"] == []
