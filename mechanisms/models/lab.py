@@ -23,13 +23,8 @@ from mechanisms.errors import ModelMissing
 ATTENTION_ONLY, RELATIONAL = "attention-only", "relational"  # model_type of checkpoints that are no Hugging Face models
 PLANTED = "planted-relations-"  # planted-relations-2 applies its relation in the FFN of layer 2
 _PARTS = ("config.json", "model.safetensors", "tokenizer.json")
-_TOKENS_ALONE = {
-    "lab-gate",
-    "random-gate",
-    "lab-relational",
-    "control-relational",
-    "random-relational",
-}  # models whose words are their token ids ship no tokenizer
+# Models whose words are their token ids ship no tokenizer.
+_TOKENS_ALONE = {"lab-gate", "random-gate"} | {f"{kind}-relational" for kind in ("lab", "control", "blind", "random")}
 
 
 def checkpoint_folder(name: str = "lab-lm") -> Path:
@@ -63,7 +58,7 @@ def load(name: str = "lab-lm", device: str | torch.device | None = None, fresh: 
     """
     device = str(device or "cpu")
     if name.startswith(PLANTED):
-        return _plant(name).to(device)
+        return _plant(name, device) if fresh else _plant_once(name, device)
     folder = str(checkpoint_folder(name))
     return boot(folder, device) if fresh else _boot_once(folder, device)
 
@@ -87,13 +82,16 @@ def _model_type(folder: str | Path) -> str:
         return ""  # whoever boots it as a Hugging Face folder will say what is wrong
 
 
-def _plant(name: str):
+def _plant(name: str, device: str):
     from mechanisms.models import planted_relations
 
     try:
-        return planted_relations.build(int(name.removeprefix(PLANTED)))
+        return planted_relations.build(int(name.removeprefix(PLANTED))).to(device)
     except ValueError as error:
         raise ModelMissing(f"There is no model {name!r}: {error}.") from None
+
+
+_plant_once = cache(_plant)
 
 
 @cache

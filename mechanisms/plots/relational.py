@@ -21,6 +21,7 @@ from matplotlib.ticker import PercentFormatter
 from mechanisms.plots.style import GOOD, INK, QUIET, new_figure
 
 ARGUMENT, ANSWER = ("#D55E00", "o"), ("#0072B2", "s")
+STAGES = {"formation": ":", "application": "-", "saturation": "--"}  # how the line of each stage is drawn
 KINDS = {
     "own": ("own vector", GOOD, ""),
     "other": ("another relation's", "#E69F00", "//"),
@@ -32,7 +33,7 @@ def _draw_curves(ax, names: Sequence[str], argument, answer, found: Mapping[str,
     places = range(len(names))
     for values, (color, marker), label in ((argument, ARGUMENT, "argument"), (answer, ANSWER, "answer")):
         ax.plot(places, [float(value) for value in values], color=color, marker=marker, label=label)
-    for key, style in (("formation", ":"), ("application", "-"), ("saturation", "--")):
+    for key, style in STAGES.items():
         where = (found or {}).get(key)
         if where is not None:
             ax.axvline(where, color=QUIET, linewidth=1, linestyle=style, zorder=0, label=key)
@@ -57,7 +58,8 @@ def plot_curves(
     handles = {}
     for ax in axes:
         handles |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-    figure.legend(handles.values(), handles.keys(), frameon=False, loc="outside right center")
+    order = [key for key in ("argument", "answer", *STAGES) if key in handles]
+    figure.legend([handles[key] for key in order], order, frameon=False, loc="outside right center")
     return figure
 
 

@@ -22,13 +22,15 @@ from mechanisms.training.lab_relational import Recipe, train
 from mechanisms.training.measure_relational import mean, measure
 
 TABLE = Path(__file__).parents[1] / "data" / "relational_sweep.json"
-# In the order in which they are made: the claim's five seeds, one control, one trial of attention blind to the cues.
+# The claim's seeds, the control's, and what was tried for the two effects that the recipe does not show.
 RUNS = (
-    *(("regular", Recipe(seed=seed)) for seed in range(2)),
-    ("random table", Recipe(table="random")),
-    ("blind attention", Recipe(attention="blind")),
-    *(("regular", Recipe(seed=seed)) for seed in range(2, 5)),
-    *(("random table", Recipe(seed=seed, table="random")) for seed in range(1, 3)),
+    *(("regular", Recipe(seed=seed)) for seed in range(5)),
+    *(("random table", Recipe(seed=seed, table="random")) for seed in range(3)),
+    *(("FFN dropout, copying", Recipe(seed=seed, ffn_dropout=0.4, dropout_on="copying")) for seed in range(1)),
+    ("FFN dropout", Recipe(seed=0, ffn_dropout=0.4)),
+    ("blind attention", Recipe(seed=0, attention="blind")),
+    ("blind, FFN dropout", Recipe(seed=0, attention="blind", ffn_dropout=0.4)),
+    ("cue-blind, FFN dropout", Recipe(seed=0, attention="cue-blind", ffn_dropout=0.4)),
 )
 
 

@@ -17,6 +17,7 @@ from mechanisms.data.relations import (
     VOCABULARY,
     WORDS,
     Task,
+    batch,
     fact_prompts,
 )
 from mechanisms.models.relational import Relational, RelationalConfig
@@ -95,9 +96,22 @@ def test_documents_lose_their_last_ffns_first():
     for row, layers in enumerate([(1, 2), (2,), ()]):
         hooks = [(f"blocks.{layer}.hook_mlp_out", lambda value, hook: torch.zeros_like(value)) for layer in layers]
         torch.testing.assert_close(kept[row], model.run_with_hooks(tokens, fwd_hooks=hooks)[row])
-    draw = kept_ffns(Recipe(ffn_dropout=0.4, batch=4000), 750, torch.Generator().manual_seed(0))
-    assert draw.bincount().tolist() == pytest.approx([400, 400, 3200], abs=90)
-    assert kept_ffns(Recipe(), 750, torch.Generator()) is None
+
+
+def test_dropout_grows_and_takes_the_documents_that_it_should():
+    draw = torch.Generator().manual_seed(0)
+    tokens, weights = batch(Task(), 4000, draw)
+    kept, same = kept_ffns(Recipe(ffn_dropout=0.4), 750, tokens, weights, draw)
+    assert kept.bincount().tolist() == pytest.approx([400, 400, 3200], abs=90) and same is weights
+    assert kept_ffns(Recipe(), 750, tokens, weights, draw)[0] is None
+    kept, changed = kept_ffns(Recipe(ffn_dropout=0.4, dropout_on="copying"), 1500, tokens, weights, draw)
+    blocks, invented = (tokens[:, :4] == tokens[:, 4:8]).all(1), (weights == 0).any(1)
+    lost = kept < 2
+    assert not lost[~(blocks | invented)].any()
+    assert lost[blocks].float().mean().item() == pytest.approx(0.4, abs=0.06)
+    assert lost[invented].float().mean().item() == pytest.approx(0.4, abs=0.08)
+    assert (changed[lost & invented, :-1] == 0).all() and (changed[lost & invented, -1] == 1).all()
+    assert torch.equal(changed[~(lost & invented)], weights[~(lost & invented)])
 
 
 def test_an_unknown_view_is_refused():
