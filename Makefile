@@ -83,7 +83,7 @@ lab-gate: setup ## Train the attention-only model of chapter 05 again from its r
 
 lab-relational: setup ## Train the three models of chapter 01 again from their recipe
 	@$(BIN)/python -m mechanisms.training lab-relational
-	@$(BIN)/python -m mechanisms.training lab-relational --seed 0 --table random \
+	@$(BIN)/python -m mechanisms.training lab-relational --table random \
 	  --out mechanisms/models/weights/control-relational
 	@$(BIN)/python -m mechanisms.training lab-relational --seed 0 --attention blind \
 	  --out mechanisms/models/weights/blind-relational

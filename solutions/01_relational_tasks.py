@@ -530,8 +530,8 @@ check(inject)  # exercise: ch01.inject
 # </details>
 # <details><summary>Hint 2: almost the answer</summary>
 #
-# `hooks = [(f"blocks.{layer}.hook_mlp_out", hook) for layer in layers]`, then
-# `model.run_with_hooks(tokens, fwd_hooks=hooks)[:, -1]`.
+# In the hook: `value[:, -1] = vector` or `value[:, -1] += vector`. Then
+# `model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.hook_mlp_out", hook) for layer in layers])[:, -1]`.
 #
 # </details>
 
