@@ -2,7 +2,8 @@
 
 - finds the checkpoint folder of a lab model (in the package, or where MECHANISMS_LAB_DIR points);
 - boots it as a TransformerLens ``TransformerBridge`` in compatibility mode, quietly; or, where it is no Hugging Face
-  model, as the course's own ``AttentionOnly`` or ``Relational`` model with the same names;
+  model, as the course's own ``AttentionOnly`` or ``Relational`` model with the same names; or, a masked language
+  model, as the ``BertForMaskedLM`` that it is;
 - builds the planted networks, whose weights are written by hand and need no file;
 - reads its model card.
 """
@@ -11,6 +12,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -22,9 +25,12 @@ from mechanisms.errors import ModelMissing
 
 ATTENTION_ONLY, RELATIONAL = "attention-only", "relational"  # model_type of checkpoints that are no Hugging Face models
 PLANTED = "planted-relations-"  # planted-relations-2 applies its relation in the FFN of layer 2
+MASKED = "bert"  # the model_type of masked language models, which stay as they are
 _PARTS = ("config.json", "model.safetensors", "tokenizer.json")
 # Models whose words are their token ids ship no tokenizer.
-_TOKENS_ALONE = {"lab-gate", "random-gate"} | {f"{kind}-relational" for kind in ("lab", "control", "blind", "random")}
+_TOKENS_ALONE = {"lab-gate", "random-gate", "lab-dual", "lab-dual-vanilla", "lab-dual-active", "lab-dual-hidden"} | {
+    f"{kind}-relational" for kind in ("lab", "control", "blind", "random")
+}
 
 
 def checkpoint_folder(name: str = "lab-lm") -> Path:
@@ -47,11 +53,10 @@ def checkpoint_folder(name: str = "lab-lm") -> Path:
 def load(name: str = "lab-lm", device: str | torch.device | None = None, fresh: bool = False):
     """Loads lab model ``name`` as a TransformerBridge in compatibility mode.
 
-    Chapter 05's models come as an ``AttentionOnly``, chapter 01's as a ``Relational``.
-
-    LayerNorm is folded into the weights that follow it, writing weights are centred, and every head has
-    its own ``W_Q``, ``W_K``, ``W_V`` [layer, head, d_model, d_head] and ``W_O`` [layer, head, d_head, d_model].
-    ``model.to_tokens(text)`` puts one ``<bos>`` in front. Gradients are off.
+    Chapter 05's models come as an ``AttentionOnly``, chapter 01's as a ``Relational``, and lab-dual as a plain
+    ``BertForMaskedLM``. In a bridge, LayerNorm is folded into the weights that follow it, writing weights are centred,
+    and every head has its own ``W_Q``, ``W_K``, ``W_V`` [layer, head, d_model, d_head] and ``W_O``
+    [layer, head, d_head, d_model]. ``model.to_tokens(text)`` puts one ``<bos>`` in front. Gradients are off.
 
     The same model object is returned each time, unless ``fresh``: then it is a new one, that nobody else holds.
     Raises ModelMissing if the checkpoint cannot be found or read.
@@ -110,8 +115,27 @@ def boot(folder: str | Path, device: str = "cpu"):
         from mechanisms.models import relational
 
         return relational.boot(folder, device)
+    with _quiet(folder):
+        if kind == MASKED:
+            from transformers import BertForMaskedLM
+
+            model = BertForMaskedLM.from_pretrained(str(folder), attn_implementation="eager").to(device)
+        else:
+            from transformer_lens.model_bridge import TransformerBridge
+
+            model = TransformerBridge.boot_transformers(str(folder), device=device)
+            model.enable_compatibility_mode(disable_warnings=True, fold_value_biases=False)
+            model.cfg.default_prepend_bos = True
+    model.eval()
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    return model
+
+
+@contextmanager
+def _quiet(folder: str | Path) -> Iterator[None]:
+    """Loading without a word; what goes wrong is ModelMissing, in one sentence."""
     from safetensors import SafetensorError
-    from transformer_lens.model_bridge import TransformerBridge
     from transformers.utils import logging
 
     # A progress bar on stderr would be noise in a notebook, and nbgrader gives 0 to a cell that writes there.
@@ -119,8 +143,7 @@ def boot(folder: str | Path, device: str = "cpu"):
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        bridge = TransformerBridge.boot_transformers(str(folder), device=device)
-        bridge.enable_compatibility_mode(disable_warnings=True, fold_value_biases=False)
+        yield
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelMissing(
@@ -130,8 +153,3 @@ def boot(folder: str | Path, device: str = "cpu"):
         logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()
-    bridge.cfg.default_prepend_bos = True
-    bridge.eval()
-    for parameter in bridge.parameters():
-        parameter.requires_grad_(False)
-    return bridge
