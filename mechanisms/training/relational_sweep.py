@@ -26,11 +26,7 @@ TABLE = Path(__file__).parents[1] / "data" / "relational_sweep.json"
 RUNS = (
     *(("regular", Recipe(seed=seed)) for seed in range(5)),
     *(("random table", Recipe(seed=seed, table="random")) for seed in range(3)),
-    *(("FFN dropout, copying", Recipe(seed=seed, ffn_dropout=0.4, dropout_on="copying")) for seed in range(1)),
-    ("FFN dropout", Recipe(seed=0, ffn_dropout=0.4)),
     ("blind attention", Recipe(seed=0, attention="blind")),
-    ("blind, FFN dropout", Recipe(seed=0, attention="blind", ffn_dropout=0.4)),
-    ("cue-blind, FFN dropout", Recipe(seed=0, attention="cue-blind", ffn_dropout=0.4)),
 )
 
 

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 
 import pytest
 
@@ -47,7 +46,7 @@ def test_the_card_holds_what_is_measured(name):
 @pytest.mark.parametrize("name", CARDS)
 def test_the_recipe_is_the_one_of_the_command(name):
     table = "regular" if name == "lab-relational" else "random"
-    assert CARDS[name]["recipe"] == asdict(Recipe(table=table))
+    assert Recipe(**CARDS[name]["recipe"]) == Recipe(table=table)
     flags = "" if table == "regular" else " --table random"
     assert CARDS[name]["command"] == f"python -m mechanisms.training lab-relational{flags}"
 
