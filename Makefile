@@ -33,7 +33,7 @@ export PYTHONUNBUFFERED := 1
 # A file stays with one worker: its tests share what is slow to make, such as a graded class.
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-.PHONY: help setup course exercises sample-class report book serve test test-fast lint bench lab-lm lab-gate lab-dual lab-vision lab-clip planted-circuit lock clean
+.PHONY: help setup course exercises sample-class report book serve test test-fast lint bench lab-lm lab-relational lab-gate lab-dual lab-vision lab-clip planted-circuit lock clean
 
 help: ## List the targets, one line each
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,13 @@ lab-lm: setup ## Train the lab language model again from its recipe (uses every 
 
 lab-gate: setup ## Train the attention-only model of chapter 05 again from its recipe
 	@$(BIN)/python -m mechanisms.training lab-gate
+
+lab-relational: setup ## Train the three models of chapter 01 again from their recipe
+	@$(BIN)/python -m mechanisms.training lab-relational
+	@$(BIN)/python -m mechanisms.training lab-relational --table random \
+	  --out mechanisms/models/weights/control-relational
+	@$(BIN)/python -m mechanisms.training lab-relational --seed 0 --attention blind \
+	  --out mechanisms/models/weights/blind-relational
 
 lab-dual: setup ## Train the four models of chapter 06 again from their recipe
 	@for way in "" "-vanilla --every 0 --until 0" "-active --until 0" \
