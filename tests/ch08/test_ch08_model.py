@@ -112,7 +112,7 @@ def test_paper_scale_runs_offline_on_random_weights(solution, name, tmp_path, mo
 def test_without_a_gpu_one_sentence_says_so(monkeypatch, capsys):
     monkeypatch.delenv("MECHANISMS_PAPER_DIR", raising=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(paper_clip, "_hub_answers", lambda: False)
+    monkeypatch.setattr(paper_clip, "hub_answers", lambda: False)
     assert paper_clip.load_clip() is None
     said = capsys.readouterr().out.strip()
     assert "needs a GPU" in said and len(said.splitlines()) == 1
