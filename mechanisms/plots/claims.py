@@ -251,8 +251,8 @@ def _lift(found: Mapping[str, Any]) -> str:
         )
 
     able = found["repair where learned"]
-    return f"all: {told(found['repair'])}" + (
-        f". Seeds that learned coloured objects: {told(able)}" if able["seeds"] > 1 else ""
+    return f"seeds trained whatever came: {told(found['repair'])}" + (
+        f". All seeds that learned coloured objects: {told(able)}" if able["seeds"] > 1 else ""
     )
 
 
@@ -285,8 +285,8 @@ CIRCUIT_REUSE = (
         "49.6% (section 5; one sentence says 49.7%)",
         _circuits(
             lambda found: (
-                f"objects never asked about: {_range(found['repair']['base'])}; asked about in training: "
-                f"{_range(found['accuracy']['coloured objects'])}"
+                f"objects never asked about, seeds that learned: {_range(found['repair where learned']['base'])} "
+                f"({found['learned']} of {found['tried']} seeds learned)"
             )
         ),
     ),

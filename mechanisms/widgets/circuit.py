@@ -80,7 +80,7 @@ def graph_svg(graph: Graph, threshold: float, identity: str = "graph") -> str:
             f'<g id="{identity}-{number}" style="display:{shown}"><line x1="{x1:.0f}" y1="{y1 - 13:.0f}" x2="{x2:.0f}" '
             f'y2="{y2 + 13:.0f}" stroke="{KINDS[kind]}" stroke-width="{width:.1f}" opacity="0.75"{dash}/>'
             f'<text x="{x1 + 0.3 * (x2 - x1) + 4:.0f}" y="{y1 - 13 + 0.3 * (y2 - y1 + 26):.0f}" font-size="11" '
-            f'fill="currentColor">{score:+.2f}</text></g>'
+            f'fill="#222222" stroke="#FFFFFF" stroke-width="4" paint-order="stroke">{score:+.2f}</text></g>'
         )
     used = {edge[0] for edge in graph["edges"] if abs(edge[3]) >= threshold}
     nodes = [f"{layer}.{head}" for layer in range(graph["layers"]) for head in range(graph["heads"])]
