@@ -23,10 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from autograder.nbg.identity import role_of
+from autograder.nbg.identity import SKIPPED, role_of
 from autograder.nbg.intake import take_in
 from autograder.pipeline import read_release, warm_parent
-from autograder.session import SKIPPED
 from mechanisms.errors import CourseError
 
 if TYPE_CHECKING:
