@@ -543,6 +543,18 @@ DUAL_PROCESS = (
         _forgetting("random", _HIDDEN_WAYS),
     ),
     Claim(
+        "hard",
+        "… the same against the whole vocabulary (the paper's metric)",
+        "vanilla loses it with time, forgetting keeps it (" + _CURVES + ")",
+        _forgetting("random, whole vocabulary", _HIDDEN_WAYS),
+    ),
+    Claim(
+        "hard_gap",
+        "… temporary minus vanilla, seed by seed",
+        "forgetting keeps it (direction)",
+        _forgetting_gap("hidden, temporary", "hidden, vanilla", "random, whole vocabulary"),
+    ),
+    Claim(
         "head_and_tail",
         "… conflict with rare tokens minus conflict with frequent ones, temporary: by context",
         "weights preferred for head tokens, context for tail tokens (direction)",
