@@ -28,10 +28,15 @@ def bench(
         bool, typer.Option("--grading", help="Race the grader against nbgrader as it comes (takes minutes).")
     ] = False,
     submissions: Annotated[int, typer.Option(min=2, help="How many submissions race.")] = 24,
+    students: Annotated[
+        int, typer.Option("--class", min=0, help="Grade a made-up class of so many and tell the driver's memory.")
+    ] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Worker processes of the grader.")] = os.cpu_count() or 1,
     as_json: AsJson = False,
 ) -> int:
     """Time each chapter's solution notebook and checks, or the grading; exit 1 when something misses its aim."""
+    if students:
+        return _large(students, jobs, as_json)
     if grading:
         return _grading(slugs, submissions, jobs, as_json)
     from autograder.bench.notebooks import time_chapter
@@ -93,6 +98,25 @@ def _race_lines(found: Race, aim: float, limit: float) -> list[str]:
         f"  our running time over the first {found.over_cells:.1f} (aim {limit:g}), "
         f"over the second {found.over_cells_and_cases:.2f}",
     ]
+
+
+def _large(students: int, jobs: int, as_json: bool) -> int:
+    from autograder.bench.large import GROWTH_LIMIT, grade_large
+
+    with tempfile.TemporaryDirectory(prefix="mechanisms-bench-") as folder:
+        note.print(f"Grading a made-up class of {students:,}.")
+        light, chapter, variables = _light(Path(folder))
+        found = grade_large(light, chapter, _copies(light, chapter, students), variables, jobs)
+    megabyte = 2**20
+    lines = [
+        f"{found.students:,} students graded in {found.seconds:.0f} s by {found.cores} worker processes",
+        f"  the driver's own memory: {found.early / megabyte:.0f} MB when a tenth was graded, then at most "
+        f"{found.late / megabyte:.0f} MB ({found.growth:.2f} times; flat is up to {GROWTH_LIMIT:g})",
+        f"  {found.peak / megabyte:.0f} MB while it writes the class report at the end; everything together at most "
+        f"{found.everything / 2**30:.2f} GB",
+    ]
+    finish(found.as_json(), as_json, lines)
+    return STALE if found.growth > GROWTH_LIMIT else OK
 
 
 def _light(folder: Path) -> tuple[Project, Chapter, dict[str, str]]:
