@@ -33,7 +33,7 @@ export PYTHONUNBUFFERED := 1
 # A file stays with one worker: its tests share what is slow to make, such as a graded class.
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-.PHONY: help setup course exercises sample-class report book serve test test-fast lint bench lab-lm lab-gate lock clean
+.PHONY: help setup course exercises sample-class report book serve test test-fast lint bench lab-lm lab-gate lab-dual lock clean
 
 help: ## List the targets, one line each
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,11 @@ lab-lm: setup ## Train the lab language model again from its recipe (uses every 
 
 lab-gate: setup ## Train the attention-only model of chapter 05 again from its recipe
 	@$(BIN)/python -m mechanisms.training lab-gate
+
+lab-dual: setup ## Train the four models of chapter 06 again from their recipe
+	@for way in "" "-vanilla --every 0 --until 0" "-active --until 0" \
+	  "-hidden --hidden 0.1 --ambiguous 0.5 --spread 0.1 --steps 3000 --every 50 --until 1500 --measure-every 100"; do \
+	  $(BIN)/python -m mechanisms.training lab-dual --out mechanisms/models/weights/lab-dual$$way; done
 
 lock: setup ## Write requirements.lock again from pyproject.toml
 	@$(BIN)/pip-compile --quiet --no-header --no-annotate --strip-extras --allow-unsafe --unsafe-package pip \

@@ -2,7 +2,7 @@
 
 - finds the checkpoint folder of a lab model (in the package, or where MECHANISMS_LAB_DIR points);
 - boots it as a TransformerLens ``TransformerBridge`` in compatibility mode, quietly; or, where it has no MLPs, as an
-  ``AttentionOnly`` model with the same names;
+  ``AttentionOnly`` model with the same names; or, a masked language model, as the ``BertForMaskedLM`` that it is;
 - reads its model card.
 """
 
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -20,8 +22,10 @@ import torch
 from mechanisms.errors import ModelMissing
 
 ATTENTION_ONLY = "attention-only"  # the model_type of checkpoints that are no Hugging Face models
+MASKED = "bert"  # the model_type of masked language models, which stay as they are
 _PARTS = ("config.json", "model.safetensors", "tokenizer.json")
-_TOKENS_ALONE = {"lab-gate", "random-gate"}  # models whose words are their token ids ship no tokenizer
+# Models whose words are their token ids ship no tokenizer.
+_TOKENS_ALONE = {"lab-gate", "random-gate", "lab-dual", "lab-dual-vanilla", "lab-dual-active", "lab-dual-hidden"}
 
 
 def checkpoint_folder(name: str = "lab-lm") -> Path:
@@ -42,8 +46,9 @@ def checkpoint_folder(name: str = "lab-lm") -> Path:
 
 
 def load(name: str = "lab-lm", device: str | torch.device | None = None, fresh: bool = False):
-    """Loads lab model ``name`` as a TransformerBridge in compatibility mode (lab-gate as an ``AttentionOnly``).
+    """Loads lab model ``name`` as a TransformerBridge in compatibility mode.
 
+    lab-gate is an ``AttentionOnly`` model instead, and lab-dual a plain ``BertForMaskedLM``. In a bridge,
     LayerNorm is folded into the weights that follow it, writing weights are centred, and every head has
     its own ``W_Q``, ``W_K``, ``W_V`` [layer, head, d_model, d_head] and ``W_O`` [layer, head, d_head, d_model].
     ``model.to_tokens(text)`` puts one ``<bos>`` in front. Gradients are off.
@@ -68,11 +73,11 @@ def card(name: str = "lab-lm") -> dict[str, Any]:
         raise ModelMissing(f"The lab model {name!r} has no readable card at {path}: {error}.") from None
 
 
-def _is_attention_only(folder: str | Path) -> bool:
+def _model_type(folder: str | Path) -> str:
     try:
-        return json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["model_type"] == ATTENTION_ONLY
+        return str(json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["model_type"])
     except (OSError, ValueError, KeyError, TypeError):
-        return False  # whoever boots it as a Hugging Face folder will say what is wrong
+        return ""  # whoever boots it as a Hugging Face folder will say what is wrong
 
 
 @cache
@@ -82,12 +87,32 @@ def _boot_once(folder: str, device: str):
 
 def boot(folder: str | Path, device: str = "cpu"):
     """Boots any checkpoint folder as ``load`` does. Raises ModelMissing if it cannot be read."""
-    if _is_attention_only(folder):
+    kind = _model_type(folder)
+    if kind == ATTENTION_ONLY:
         from mechanisms.models import attention_only
 
         return attention_only.boot(folder, device)
+    with _quiet(folder):
+        if kind == MASKED:
+            from transformers import BertForMaskedLM
+
+            model = BertForMaskedLM.from_pretrained(str(folder), attn_implementation="eager").to(device)
+        else:
+            from transformer_lens.model_bridge import TransformerBridge
+
+            model = TransformerBridge.boot_transformers(str(folder), device=device)
+            model.enable_compatibility_mode(disable_warnings=True, fold_value_biases=False)
+            model.cfg.default_prepend_bos = True
+    model.eval()
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    return model
+
+
+@contextmanager
+def _quiet(folder: str | Path) -> Iterator[None]:
+    """Loading without a word; what goes wrong is ModelMissing, in one sentence."""
     from safetensors import SafetensorError
-    from transformer_lens.model_bridge import TransformerBridge
     from transformers.utils import logging
 
     # A progress bar on stderr would be noise in a notebook, and nbgrader gives 0 to a cell that writes there.
@@ -95,8 +120,7 @@ def boot(folder: str | Path, device: str = "cpu"):
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        bridge = TransformerBridge.boot_transformers(str(folder), device=device)
-        bridge.enable_compatibility_mode(disable_warnings=True, fold_value_biases=False)
+        yield
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelMissing(
@@ -106,8 +130,3 @@ def boot(folder: str | Path, device: str = "cpu"):
         logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()
-    bridge.cfg.default_prepend_bos = True
-    bridge.eval()
-    for parameter in bridge.parameters():
-        parameter.requires_grad_(False)
-    return bridge

@@ -3,7 +3,8 @@
 - ``load_paper_model``: a hub model as a TransformerBridge that answers to the same names as the lab models; or
   one printed sentence and None, so that a notebook runs to its end without it;
 - ``paper_facts``: countries, capitals and the first token of each capital for a real tokenizer;
-- ``conflicts_by_length``: conflict prompts as token tensors, grouped by length so that nothing needs padding.
+- ``conflicts_by_length``: conflict prompts as token tensors, grouped by length so that nothing needs padding;
+- ``locate``: where a model can be had here, or why it cannot.
 
 Weights are looked for in the folder MECHANISMS_PAPER_DIR (``<folder>/EleutherAI/pythia-1.4b``), if it is set, in
 the Hugging Face cache, then on the hub.
@@ -43,7 +44,7 @@ def load_paper_model(name: str, device: str | torch.device | None = None):
     ``device`` is given; a local folder is loaded on whatever is there. Where it cannot be had, prints one sentence
     that says why and returns None.
     """
-    source, problem = _locate(name, device)
+    source, problem = locate(name, device)
     if problem is None:
         target = str(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         try:
@@ -78,7 +79,7 @@ def conflicts_by_length(model, items: Sequence[Mapping[str, str]], first_token: 
     return result
 
 
-def _locate(name: str, device: str | torch.device | None) -> tuple[str, str | None]:
+def locate(name: str, device: str | torch.device | None) -> tuple[str, str | None]:
     """Where to load ``name`` from, and what stands in the way, if anything does."""
     root = os.environ.get("MECHANISMS_PAPER_DIR")
     for folder in [Path(name), *([Path(root) / name] if root else [])]:

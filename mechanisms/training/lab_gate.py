@@ -12,7 +12,6 @@ loss and draws the curve meanwhile.
 from __future__ import annotations
 
 import json
-import os
 import platform
 import time
 from collections.abc import Callable
@@ -28,11 +27,10 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from mechanisms.data.reference_back import ANSWER, SYMBOL, TRAPS, WIDTH, Task, adversarial, sequences
-from mechanisms.errors import CourseError
 from mechanisms.files import atomic_write
 from mechanisms.training.lab_lm import rounded
+from mechanisms.training.state import STATE, load_state, save_state
 
-STATE = "training_state.pt"
 SAVE_EVERY_SECONDS = 10.0  # a student may interrupt at any time; the state is small
 TEST_SEED = 123
 
@@ -147,7 +145,7 @@ def train(
     model = build_model(recipe).to(device)
     generator = torch.Generator().manual_seed(recipe.seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
-    progress = _resume(recipe, folder, model, optimizer, generator)
+    progress = Progress(**(load_state(recipe, folder, model, optimizer, generator) or {}))
     if progress.step:
         log(f"Going on from step {progress.step} of {recipe.steps}.")
     began = saved = time.monotonic()
@@ -175,7 +173,7 @@ def train(
                     watch(progress)
             if time.monotonic() - saved > SAVE_EVERY_SECONDS or progress.step == recipe.steps:
                 saved = time.monotonic()
-                _save_state(recipe, folder, model, optimizer, generator, progress)
+                save_state(recipe, folder, model, optimizer, generator, progress)
     return model.eval().to("cpu"), progress
 
 
@@ -219,42 +217,3 @@ def measure_checkpoint(folder: Path, recipe: Recipe) -> dict[str, Any]:
     from mechanisms.training.measure_gate import measure
 
     return measure(boot(folder), recipe.task())
-
-
-def _resume(recipe: Recipe, folder: Path, model, optimizer, generator: torch.Generator) -> Progress:
-    path = folder / STATE
-    if not path.exists():
-        return Progress()
-    try:
-        state = torch.load(path, weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file; each means the same to the user
-        reason = str(error).splitlines()[0]
-        raise CourseError(
-            f"The saved training state {path} is damaged ({reason}); delete it to start afresh."
-        ) from None
-    if state["recipe"] != asdict(recipe):
-        raise CourseError(f"{path} was saved by another recipe; delete it, or give another folder.")
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    generator.set_state(state["generator"])
-    return Progress(**state["progress"])
-
-
-def _save_state(recipe: Recipe, folder: Path, model, optimizer, generator, progress: Progress) -> None:
-    temporary = folder / (STATE + ".part")
-    state = {
-        "recipe": asdict(recipe),
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "generator": generator.get_state(),
-        "progress": asdict(progress),
-    }
-    try:
-        torch.save(state, temporary)
-        os.replace(temporary, folder / STATE)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-        temporary.unlink(missing_ok=True)
-        raise CourseError(
-            f"The training state cannot be saved in {folder} ({error}); the last saved state is untouched. "
-            "Make room, then start the same command again."
-        ) from None

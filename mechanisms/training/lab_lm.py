@@ -13,7 +13,6 @@ BLOOM's, its slopes are a setting; ours are steeper (1/2 to 1/16 for four heads)
 from __future__ import annotations
 
 import json
-import os
 import platform
 import time
 from dataclasses import asdict, dataclass
@@ -26,10 +25,9 @@ from tqdm.auto import tqdm
 
 from mechanisms.data.documents import Batch, Corpus, pack
 from mechanisms.data.vocabulary import BOS, PAD, build_tokenizer, word_ids, words
-from mechanisms.errors import CourseError
 from mechanisms.files import atomic_write
+from mechanisms.training.state import STATE, load_state, save_state
 
-STATE = "training_state.pt"
 SAVE_EVERY_SECONDS = 30.0
 
 
@@ -173,7 +171,7 @@ def train(recipe: Recipe, folder: Path, device: str = "cpu", log=print) -> tuple
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, betas=(0.9, 0.98)
     )
-    progress = _resume(recipe, folder, model, optimizer, corpus)
+    progress = Progress(**(load_state(recipe, folder, model, optimizer, corpus.generator) or {}))
     if progress.binding:
         log(f"Going on from {progress.binding} steps of binding and {progress.step} of {recipe.steps} of the mixture.")
     began = saved = time.monotonic()
@@ -197,7 +195,7 @@ def train(recipe: Recipe, folder: Path, device: str = "cpu", log=print) -> tuple
             progress.seconds = earlier + now - began
             if now - saved > SAVE_EVERY_SECONDS:
                 saved = now
-                _save_state(recipe, folder, model, optimizer, corpus, progress)
+                save_state(recipe, folder, model, optimizer, corpus.generator, progress)
     model.eval()
     return model.to("cpu"), progress
 
@@ -271,42 +269,3 @@ def rounded(value: Any, digits: int = 4) -> Any:
     if isinstance(value, list):
         return [rounded(v, digits) for v in value]
     return value
-
-
-def _resume(recipe: Recipe, folder: Path, model, optimizer, corpus: Corpus) -> Progress:
-    path = folder / STATE
-    if not path.exists():
-        return Progress()
-    try:
-        state = torch.load(path, weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file; each means the same to the user
-        reason = str(error).splitlines()[0]
-        raise CourseError(
-            f"The saved training state {path} is damaged ({reason}); delete it to start afresh."
-        ) from None
-    if state["recipe"] != asdict(recipe):
-        raise CourseError(f"{path} was saved by another recipe; delete it, or give another --out folder.")
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    corpus.generator.set_state(state["generator"])
-    return Progress(**state["progress"])
-
-
-def _save_state(recipe: Recipe, folder: Path, model, optimizer, corpus: Corpus, progress: Progress) -> None:
-    temporary = folder / (STATE + ".part")
-    state = {
-        "recipe": asdict(recipe),
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "generator": corpus.generator.get_state(),
-        "progress": asdict(progress),
-    }
-    try:
-        torch.save(state, temporary)
-        os.replace(temporary, folder / STATE)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-        temporary.unlink(missing_ok=True)
-        raise CourseError(
-            f"The training state cannot be saved in {folder} ({error}); the last saved state is untouched. "
-            "Make room, then start the same command again."
-        ) from None

@@ -34,7 +34,7 @@ def train_live(
     if not live:
         return load("lab-gate"), card("lab-gate")["curve"]
     recipe = recipe or Recipe()
-    screen = _screen()
+    screen = live_screen()
 
     def watch(progress: Progress) -> None:
         if screen is not None and draw is not None and progress.step % (4 * recipe.measure_every) == 0:
@@ -46,7 +46,7 @@ def train_live(
     return model, progress.curve
 
 
-def _screen() -> Any:
+def live_screen() -> Any:
     """A place in the notebook whose content can be replaced; None outside a notebook."""
     try:
         from IPython import get_ipython
