@@ -26,6 +26,7 @@ MASKED = "bert"  # the model_type of masked language models, which stay as they 
 _PARTS = ("config.json", "model.safetensors", "tokenizer.json")
 # Models whose words are their token ids ship no tokenizer.
 _TOKENS_ALONE = {"lab-gate", "random-gate", "lab-dual", "lab-dual-vanilla", "lab-dual-active", "lab-dual-hidden"}
+_TOKENS_ALONE |= {"lab-list"}
 
 
 def checkpoint_folder(name: str = "lab-lm") -> Path:
@@ -48,7 +49,7 @@ def checkpoint_folder(name: str = "lab-lm") -> Path:
 def load(name: str = "lab-lm", device: str | torch.device | None = None, fresh: bool = False):
     """Loads lab model ``name`` as a TransformerBridge in compatibility mode.
 
-    lab-gate is an ``AttentionOnly`` model instead, and lab-dual a plain ``BertForMaskedLM``. In a bridge,
+    lab-gate and lab-list are ``AttentionOnly`` models instead, and lab-dual a plain ``BertForMaskedLM``. In a bridge,
     LayerNorm is folded into the weights that follow it, writing weights are centred, and every head has
     its own ``W_Q``, ``W_K``, ``W_V`` [layer, head, d_model, d_head] and ``W_O`` [layer, head, d_head, d_model].
     ``model.to_tokens(text)`` puts one ``<bos>`` in front. Gradients are off.

@@ -23,7 +23,7 @@ class Planted:
 
     heads: dict[str, dict[str, Float[Tensor, "rows columns"]]]
     component: int
-    write: Float[Tensor, "d_model"]
+    write: Float[Tensor, " d_model"]
 
 
 def plant(seed: int, d_model: int = 64, d_head: int = 8, weak: float = 0.1, overlap: float = 0.2) -> Planted:

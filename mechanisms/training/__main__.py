@@ -1,4 +1,4 @@
-"""Command line of the training recipes: ``python -m mechanisms.training lab-lm`` (or lab-gate, lab-dual).
+"""Command line of the training recipes: ``python -m mechanisms.training lab-lm`` (or lab-list, lab-gate, lab-dual).
 
 - trains a lab model from its recipe, with a progress bar; started again, it goes on where it stopped;
 - ``--measure-only`` measures a finished checkpoint again and prints the numbers.
@@ -15,10 +15,11 @@ from pathlib import Path
 import torch
 
 from mechanisms.errors import CourseError
-from mechanisms.training import lab_dual, lab_gate, lab_lm
+from mechanisms.training import lab_dual, lab_gate, lab_list, lab_lm
 
 RECIPES = {
     "lab-lm": (lab_lm, "the language model of chapters 01-04"),
+    "lab-list": (lab_list, "the attention-only model of chapter 04"),
     "lab-gate": (lab_gate, "the attention-only model of chapter 05"),
     "lab-dual": (lab_dual, "the masked language models of chapter 06"),
 }

@@ -16,7 +16,7 @@ from mechanisms.check.probes import probe
 
 @probe("ch04.components")
 def components(function: Callable[..., Any], count: bool, **inputs: Any) -> Any:
-    """Calls the function on W_V [d_model, d_head] and W_O [d_head, d_model] and applies each component to one vector."""
+    """Calls the function on W_V [d_model, d_head] and W_O [d_head, d_model] and applies each component to a vector."""
     real, widest = torch.linalg.svd, 0
 
     def watched(matrix: torch.Tensor, *args: Any, **kwargs: Any) -> Any:

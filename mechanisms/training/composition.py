@@ -1,0 +1,246 @@
+"""What chapter 04 measures on any model with laundry lists: scores, effects, a channel, an edit.
+
+- ``component_rows``: the scores of every component below a mover, beside what removing it does through the mover's
+  query alone, through its keys alone, in the mover's attention, and in total;
+- ``rank_correlations``: which of the scores, or the singular value alone, goes with which effect;
+- ``channel``: how many things the mover can be turned to by coordinates in three directions, beside random directions;
+- ``edits``: gains on a few components, chosen on development lists and reported on others.
+
+Scores see weights only. Effects are shares of the logit difference: the missing thing minus the mean of those got.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from scipy.stats import spearmanr
+from torch import Tensor
+
+from mechanisms.data.missing_item import Lists
+from mechanisms.models.mover import Mover, component_output, normalised
+
+MEASURE_SEED = 20_000
+GAINS = (-1.0, 0.0, 0.5, 1.5, 2.0, 3.0)
+SCORES, EFFECTS = ("q", "k", "v", "strength", "q x strength"), ("query", "query, mean", "key", "total")
+DRAWS = 20  # sets of random directions
+
+
+def components(W_V: Tensor, W_O: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Reads [k, d], strengths [k] and writes [k, d] of W_V @ W_O by a QR and a small SVD."""
+    Q, R = torch.linalg.qr(W_V)
+    U, S, writes = torch.linalg.svd(R @ W_O, full_matrices=False)
+    return (Q @ U).T, S, writes
+
+
+def edit(model, layer: int, head: int, write: Tensor, gain: float) -> list:
+    """Hooks that scale one component's output: the same as the weight edit W_O + (gain - 1) W_O u u^T."""
+    kept = {}
+
+    def keep(z: Tensor, hook: Any) -> None:
+        kept["z"] = z[:, :, head]
+
+    def change(out: Tensor, hook: Any) -> Tensor:
+        return out + (gain - 1) * component_output(kept["z"], model.W_O[layer, head], write)
+
+    return [(f"blocks.{layer}.attn.hook_z", keep), (f"blocks.{layer}.hook_attn_out", change)]
+
+
+def last(model, batch: Any, hooks: list) -> Tensor:
+    """Logits at the last position of each prompt, with hooks."""
+    with torch.no_grad():
+        return model.run_with_hooks(batch.prompts, fwd_hooks=hooks)[:, -1]
+
+
+def hits(logits: Tensor, batch: Any) -> float:
+    """Share of prompts whose answer is right."""
+    return (logits.argmax(-1) == batch.targets).float().mean().item()
+
+
+def difference(logits: Tensor, batch: Lists) -> float:
+    """Mean logit of the missing thing minus mean logit of the things got."""
+    values = logits.gather(1, batch.items)
+    wanted = values.gather(1, batch.missing[:, None])[:, 0]
+    return (wanted - (values.sum(1) - wanted) / (values.shape[1] - 1)).mean().item()
+
+
+def gap(pattern: Tensor, batch: Lists) -> float:
+    """Mean attention [n, pos] to the missing thing minus mean attention to one that was got."""
+    got = batch.got
+    return (pattern.gather(1, batch.wanted[:, None])[:, 0] - (pattern * got).sum(1) / got.sum(1)).mean().item()
+
+
+def spots(model, below: int) -> list[tuple[int, int]]:
+    """(layer, head) of every head below a layer, without pruned heads, which write nothing."""
+    every = [(layer, head) for layer in range(below) for head in range(model.cfg.n_heads)]
+    return [spot for spot in every if model.W_O[spot].norm() > 1e-3]
+
+
+@torch.no_grad()
+def component_rows(model, batch: Lists, at: tuple[int, int]) -> list[dict[str, Any]]:
+    """One row for each component of a head below the mover, which is the (layer, head) ``at``.
+
+    "query": the component's part of the last position's residual stream is left out where the mover makes its query,
+    and nowhere else. "query, mean": replaced by its mean over prompts, so that only what it says about *this* prompt is
+    lost. "key": left out where the mover makes its keys. "total": left out everywhere, as by an edit of the weights.
+    "attention": the query effect in the mover's attention, the component's inhibition score.
+    """
+    W_Q, W_K, W_V, W_O = (getattr(model, name)[at] for name in ("W_Q", "W_K", "W_V", "W_O"))
+    sides = {"q": W_Q @ W_K.T, "k": W_K @ W_Q.T, "v": W_V @ W_O}
+    mover = Mover(model, batch.prompts, *at)
+    base, clean = difference(mover.logits, batch), gap(mover.clean[:, -1], batch)
+
+    def lost(pattern: Tensor) -> float:
+        return 1 - difference(mover.logits_with(pattern), batch) / base
+
+    rows = []
+    for spot in spots(model, at[0]):
+        _, strengths, writes = components(model.W_V[spot], model.W_O[spot])
+        for i, (strength, write) in enumerate(zip(strengths, writes, strict=True)):
+            own = mover.output(*spot, write)
+            without = mover.pattern(queries_from=mover.resid - own)
+            rows.append(
+                {
+                    "layer": spot[0], "head": spot[1], "component": i, "strength": strength.item(),
+                    **{kind: ((write @ side).norm() / side.norm()).item() for kind, side in sides.items()},
+                    "query": lost(without),
+                    "attention": clean - gap(without[:, -1], batch),
+                    "query, mean": lost(mover.pattern(queries_from=mover.resid - own + own.mean(0))),
+                    "key": lost(mover.pattern(keys_from=mover.resid - own)),
+                    "total": 1 - difference(last(model, batch, edit(model, *spot, write, 0.0)), batch) / base,
+                }
+            )  # fmt: skip
+    return rows
+
+
+def column(rows: Sequence[Mapping[str, Any]], name: str) -> list[float]:
+    """One quantity of all rows."""
+    return [row["q"] * row["strength"] if name == "q x strength" else row[name] for row in rows]
+
+
+def _rho(rows: Sequence[Mapping[str, Any]], one: str, two: str) -> float:
+    return float(spearmanr(column(rows, one), column(rows, two)).statistic)
+
+
+def partial(rows: Sequence[Mapping[str, Any]], score: str, effect: str) -> float:
+    """Spearman's partial correlation of a score with an effect among components of equal strength."""
+    a, b, c = _rho(rows, score, effect), _rho(rows, score, "strength"), _rho(rows, "strength", effect)
+    return (a - b * c) / ((1 - b * b) * (1 - c * c)) ** 0.5
+
+
+def rank_correlations(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Spearman's correlation of every score with every effect, "effect: score"; and, beside, given the strength."""
+    plain = {f"{effect}: {score}": _rho(rows, score, effect) for effect in EFFECTS for score in SCORES}
+    return plain | {
+        f"{effect}: {score} | strength": partial(rows, score, effect) for effect in EFFECTS for score in "qkv"
+    }
+
+
+def concentration(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The share of the positive query effect that sits in the two first components of a head, and in the first head.
+
+    "two of a head" is the mean over heads, weighted by their effect; a share of 2 / d_head is what even spread gives.
+    """
+    heads: dict[tuple[int, int], list[float]] = {}
+    for row in rows:
+        heads.setdefault((row["layer"], row["head"]), []).append(max(row["query"], 0.0))
+    total = sum(sum(effects) for effects in heads.values())
+    return {
+        "two of a head": sum(sum(sorted(effects)[-2:]) for effects in heads.values()) / total,
+        "even": 2 / len(next(iter(heads.values()))),
+        "first head": max(sum(effects) for effects in heads.values()) / total,
+        "even over heads": 1 / len(heads),
+    }
+
+
+@torch.no_grad()
+def reached(
+    model, batch: Lists, at: tuple[int, int], directions: Tensor, reach: float | None = None, side: int = 9
+) -> float:
+    """Share of a list's things that the mover looks at most at some point of a grid.
+
+    The part of the last position's residual stream in the span of ``directions`` [k, d] is replaced by each point where
+    the mover makes its query. The grid covers the natural range of the coordinates over prompts (their 1st to 99th
+    percentile); with ``reach`` it goes from -reach to reach instead.
+    """
+    mover = Mover(model, batch.prompts, *at)
+    resid = mover.resid[:, -1]
+    keys = mover.keys.gather(1, batch.places[..., None].expand(-1, -1, mover.keys.shape[-1]))
+    basis = torch.linalg.qr(directions.T)[0].T
+    now = resid @ basis.T
+    low, high = now.quantile(0.01, 0), now.quantile(0.99, 0)
+    if reach is not None:
+        low, high = torch.full_like(low, -reach), torch.full_like(high, reach)
+    lines = [torch.linspace(a, b, side) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
+    found = torch.zeros(batch.items.shape, dtype=torch.bool)
+    before, clean = normalised(resid), mover.clean[:, -1].gather(1, batch.places).log()
+    for point in torch.cartesian_prod(*lines).view(-1, len(basis)):
+        moved = (normalised(resid + (point - now) @ basis) - before) @ model.W_Q[at]
+        scores = clean + (keys @ moved[..., None])[..., 0] / keys.shape[-1] ** 0.5
+        found.scatter_(1, scores.argmax(1, keepdim=True), True)
+    return found.float().mean().item()
+
+
+@torch.no_grad()
+def channel(
+    model, rows: Sequence[Mapping[str, Any]], batch: Lists, at: tuple[int, int], reach: float = 8.0
+) -> dict[str, Any]:
+    """``reached`` for the three components of the highest and of the lowest query score, and for random directions.
+
+    Directions of the components below are the writes; the random ones are drawn ``DRAWS`` times, and their mean, lowest
+    and highest share are told. "natural" stays within the coordinates' natural range, "wide" goes to ``reach``.
+    """
+    order = sorted(rows, key=lambda row: -row["q"])
+
+    def writes(chosen: Sequence[Mapping[str, Any]]) -> Tensor:
+        found = [components(model.W_V[r["layer"], r["head"]], model.W_O[r["layer"], r["head"]])[2] for r in chosen]
+        return torch.stack([w[r["component"]] for w, r in zip(found, chosen, strict=True)])
+
+    generator = torch.Generator().manual_seed(MEASURE_SEED)
+    report: dict[str, Any] = {"length": batch.items.shape[1]}
+    random = [torch.randn(3, model.cfg.d_model, generator=generator) for _ in range(DRAWS)]
+    random = [directions - directions.mean(1, keepdim=True) for directions in random]
+    for name, span in (("natural", None), ("wide", reach)):
+        shares = [reached(model, batch, at, directions, span) for directions in random]
+        report[name] = {
+            "highest scores": reached(model, batch, at, writes(order[:3]), span),
+            "lowest scores": reached(model, batch, at, writes(order[-3:]), span),
+            "random": {"mean": sum(shares) / DRAWS, "low": min(shares), "high": max(shares)},
+        }
+    return report
+
+
+def edits(
+    model, development: Lists, held_out: Lists, others: Mapping[str, Any], below: int, rounds: int
+) -> dict[str, Any]:
+    """Gains on up to ``rounds`` components, added one by one: each time the one with most right answers on development
+    lists. Every round is reported on held-out lists and on ``others``, prompts that the edit should not harm."""
+    every = [
+        (*spot, i, write)
+        for spot in spots(model, below)
+        for i, write in enumerate(components(model.W_V[spot], model.W_O[spot])[2])
+    ]
+
+    def report(hooks: list) -> dict[str, float]:
+        batches = {"development": development, "held_out": held_out, **others}
+        return {name: hits(last(model, batch, hooks), batch) for name, batch in batches.items()}
+
+    hooks: list = []
+    steps = []
+    for _ in range(rounds):
+        scored = [
+            (hits(last(model, development, hooks + edit(model, layer, head, write, gain)), development), -number, gain)
+            for number, (layer, head, _i, write) in enumerate(every)
+            for gain in GAINS
+        ]
+        _, number, gain = max(scored)
+        layer, head, i, write = every[-number]
+        hooks = hooks + edit(model, layer, head, write, gain)
+        steps.append({"layer": layer, "head": head, "component": i, "gain": gain, **report(hooks)})
+    return {
+        "length": held_out.items.shape[1],
+        "tried": rounds * len(every) * len(GAINS),
+        "before": report([]),
+        "steps": steps,
+    }

@@ -1,0 +1,83 @@
+"""Measures lab-list: everything that its card, the sweep over seeds and a test of the card report.
+
+- ``measure``: accuracy by length and place, and the quantities of ``mechanisms.training.composition``;
+- ``aims``: the chapter's aims with what was measured and whether they are met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from mechanisms.data.missing_item import Task, lists
+from mechanisms.training.composition import (
+    EFFECTS,
+    channel,
+    column,
+    component_rows,
+    concentration,
+    edits,
+    rank_correlations,
+)
+
+MEASURE_SEED = 20_000
+
+
+@torch.no_grad()
+def measure(model, task: Task, n: int = 1000) -> dict[str, Any]:
+    """All quantities of the model card; accuracies on ``n`` lists of each length, effects on 0.4 n."""
+    generator, at = torch.Generator().manual_seed(MEASURE_SEED), (model.cfg.n_layers - 1, 0)
+    report: dict[str, Any] = {"by_length": {}, "by_place": {}}
+    for length in range(2, task.slots + 1):
+        batch = lists(task, n, length, generator)
+        right = model(batch.prompts)[:, -1].argmax(-1) == batch.targets
+        report["by_length"][str(length)] = right.float().mean().item()
+        if length in (task.longest, task.slots):
+            shares = [right[batch.missing == place].float().mean().item() for place in range(length)]
+            report["by_place"][str(length)] = shares
+    rows = component_rows(model, lists(task, 2 * n // 5, 6, generator), at)
+    report["rank_correlations"] = rank_correlations(rows)
+    report["concentration"] = concentration(rows)
+    report["all_through"] = {effect: sum(column(rows, effect)) for effect in EFFECTS}
+    report["channel"] = channel(model, rows, lists(task, n // 5, 6, generator), at)
+    development, held_out = (lists(task, count, task.slots, generator) for count in (3 * n // 10, 2 * n))
+    short = {"lists of 4": lists(task, n, 4, generator)}
+    report["edit"] = edits(model, development, held_out, short, at[0], rounds=4)
+    report["components"] = rows
+    return report
+
+
+def aims(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every aim of lab-list with the number measured and whether it is met."""
+    by_length, rho, turned = report["by_length"], report["rank_correlations"], report["channel"]["natural"]
+    lengths = sorted(by_length, key=int)
+    fall = by_length[lengths[0]] - by_length[lengths[-1]]
+    gain = report["edit"]["steps"][-1]["held_out"] - report["edit"]["before"]["held_out"]
+    margin = turned["highest scores"] - turned["random"]["high"]
+    rows = [
+        ("accuracy, lists of 4", "above 95%", by_length["4"], by_length["4"] > 0.95),
+        ("accuracy falls from the shortest to the longest list", "by at least 10 points", fall, fall >= 0.10),
+        ("query score with query effect, rank correlation", "at least 0.3", rho["query: q"], rho["query: q"] >= 0.3),
+        (
+            "… among components of equal singular value",
+            "at least 0.3",
+            rho["query: q | strength"],
+            rho["query: q | strength"] >= 0.3,
+        ),
+        (
+            "query score before singular value",
+            "score is the better predictor",
+            rho["query: q"] - rho["query: strength"],
+            rho["query: q"] > rho["query: strength"],
+        ),
+        (
+            "things that three directions reach, beyond every random draw",
+            "more, within the natural range",
+            margin,
+            margin > 0,
+        ),
+        ("accuracy gained by an edit, longest lists", "at least 10 points", gain, gain >= 0.10),
+    ]
+    return [{"quantity": q, "aim": a, "measured": m, "met": bool(met)} for q, a, m, met in rows]
