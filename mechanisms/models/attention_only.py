@@ -140,6 +140,19 @@ class AttentionOnly(HookedRootModule):
         rows = torch.stack([block.attn.W_out.weight.T for block in self.blocks])
         return rows.view(len(rows), self.cfg.n_heads, self.cfg.d_head, self.cfg.d_model)
 
+    @torch.no_grad()
+    def set_W_O(self, layer: int, head: int, W_O: Float[Tensor, "d_head d_model"]) -> None:
+        """Edits the output matrix of one head, in place."""
+        size = self.cfg.d_head
+        self.blocks[layer].attn.W_out.weight[:, head * size : (head + 1) * size] = W_O.T
+
+    @torch.no_grad()
+    def scale_query(self, layer: int, head: int, gain: float) -> None:
+        """Multiplies one head's query matrix and query bias, in place."""
+        rows, reads = slice(head * self.cfg.d_head, (head + 1) * self.cfg.d_head), self.blocks[layer].attn.W_QKV
+        reads.weight[rows] *= gain
+        reads.bias[rows] *= gain
+
     @property
     def W_U(self) -> Float[Tensor, "d_model d_vocab"]:
         """The unembedding."""

@@ -22,7 +22,7 @@ from mechanisms.data.missing_item import Lists
 from mechanisms.models.mover import Mover, component_output, normalised
 
 MEASURE_SEED = 20_000
-GAINS = (-1.0, 0.0, 0.5, 1.5, 2.0, 3.0)
+GAINS, QUERY_GAINS = (-1.0, 0.0, 2.0), (1.5, 2.0, 3.0)
 SCORES, EFFECTS = ("q", "k", "v", "strength", "q x strength"), ("query", "query, mean", "key", "total")
 DRAWS = 20  # sets of random directions
 
@@ -211,36 +211,53 @@ def channel(
     return report
 
 
+def sharpen(at: tuple[int, int], gain: float) -> list:
+    """A hook that multiplies a head's queries: the same as ``gain`` times its W_Q (and its bias)."""
+
+    def multiply(q: Tensor, hook: Any) -> Tensor:
+        q = q.clone()
+        q[:, :, at[1]] *= gain
+        return q
+
+    return [(f"blocks.{at[0]}.attn.hook_q", multiply)]
+
+
+def candidates(model, at: tuple[int, int]) -> list[tuple[dict[str, Any], list]]:
+    """Every edit that is tried: a gain on one component below the mover ``at``, or on the mover's whole query."""
+    found = []
+    for layer, head in spots(model, at[0]):
+        for i, write in enumerate(components(model.W_V[layer, head], model.W_O[layer, head])[2]):
+            for gain in GAINS:
+                what = {"layer": layer, "head": head, "component": i, "gain": gain}
+                found.append((what, edit(model, layer, head, write, gain)))
+    for gain in QUERY_GAINS:
+        found.append(({"layer": at[0], "head": at[1], "component": "query", "gain": gain}, sharpen(at, gain)))
+    return found
+
+
 def edits(
-    model, development: Lists, held_out: Lists, others: Mapping[str, Any], below: int, rounds: int
+    model, development: Lists, held_out: Lists, others: Mapping[str, Any], at: tuple[int, int], rounds: int
 ) -> dict[str, Any]:
-    """Gains on up to ``rounds`` components, added one by one: each time the one with most right answers on development
-    lists. Every round is reported on held-out lists and on ``others``, prompts that the edit should not harm."""
-    every = [
-        (*spot, i, write)
-        for spot in spots(model, below)
-        for i, write in enumerate(components(model.W_V[spot], model.W_O[spot])[2])
-    ]
+    """Up to ``rounds`` edits, added one by one: each time the one with most right answers on development lists.
+
+    Every round is reported on held-out lists and on ``others``, prompts that the edits should not harm.
+    """
+    every = candidates(model, at)
+    batches = {"development": development, "held_out": held_out, **others}
 
     def report(hooks: list) -> dict[str, float]:
-        batches = {"development": development, "held_out": held_out, **others}
         return {name: hits(last(model, batch, hooks), batch) for name, batch in batches.items()}
 
     hooks: list = []
     steps = []
     for _ in range(rounds):
-        scored = [
-            (hits(last(model, development, hooks + edit(model, layer, head, write, gain)), development), -number, gain)
-            for number, (layer, head, _i, write) in enumerate(every)
-            for gain in GAINS
-        ]
-        _, number, gain = max(scored)
-        layer, head, i, write = every[-number]
-        hooks = hooks + edit(model, layer, head, write, gain)
-        steps.append({"layer": layer, "head": head, "component": i, "gain": gain, **report(hooks)})
+        scores = [hits(last(model, development, hooks + more), development) for _, more in every]
+        what, more = every[max(range(len(every)), key=scores.__getitem__)]
+        hooks = hooks + more
+        steps.append({**what, **report(hooks)})
     return {
         "length": held_out.items.shape[1],
-        "tried": rounds * len(every) * len(GAINS),
+        "tried": rounds * len(every),
         "before": report([]),
         "steps": steps,
     }

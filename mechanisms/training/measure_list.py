@@ -44,7 +44,7 @@ def measure(model, task: Task, n: int = 1000) -> dict[str, Any]:
     report["channel"] = channel(model, rows, lists(task, n // 5, 6, generator), at)
     development, held_out = (lists(task, count, task.slots, generator) for count in (3 * n // 10, 2 * n))
     short = {"lists of 4": lists(task, n, 4, generator)}
-    report["edit"] = edits(model, development, held_out, short, at[0], rounds=4)
+    report["edit"] = edits(model, development, held_out, short, at, rounds=3)
     report["components"] = rows
     return report
 

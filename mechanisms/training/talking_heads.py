@@ -75,7 +75,7 @@ def measure(n: int = 1000) -> dict[str, Any]:
         "concentration": concentration(rows),
         "all_through": {effect: sum(column(rows, effect)) for effect in EFFECTS},
         "channel": channel(model, rows, as_lists(corpus.laundry(n // 5, 5)), at),
-        "edit": edits(model, development, held_out, {"indirect objects": corpus.ioi(n)}, at[0], rounds=1),
+        "edit": edits(model, development, held_out, {"indirect objects": corpus.ioi(n)}, at, rounds=2),
         "components": rows,
     }
 

@@ -15,5 +15,6 @@ CHAPTER = Chapter(
     title="Talking heads",
     notebook="talking_heads",
     exercises=(*weights.EXERCISES, *behaviour.EXERCISES),
+    models=("lab-lm", "lab-list"),
     page="book/chapters/04_talking_heads.html",
 )
