@@ -101,7 +101,7 @@ check(ov_components)  # exercise: ch04.ov_components
 # %% [markdown]
 # <details><summary>Hint 1: where to start</summary>
 #
-# `Q, R = torch.linalg.qr(W_V)` gives the two factors of $W_V$. Then $W_V W_O = Q\,(R\,W_O)$.
+# `torch.linalg.qr(W_V)` gives the two factors of $W_V$. Then $W_V W_O = Q\,(R\,W_O)$.
 #
 # </details>
 # <details><summary>Hint 2: the small decomposition</summary>
@@ -546,7 +546,8 @@ for layer in range(at[0]):
         found = ov_components(model.W_V[layer, head], model.W_O[layer, head])
         scores = {kind: component_scores(kind, found["writes"], mover_weights) for kind in "qk"}
         for i, write in enumerate(found["writes"]):
-            without = mover.pattern(queries_from=mover.resid - mover.output(layer, head, write))
+            less = mover.resid - mover.output(layer, head, write)
+            removed = {"through query": mover.pattern(queries_from=less), "through keys": mover.pattern(keys_from=less)}
             table.append(
                 {
                     "layer": layer,
@@ -556,7 +557,10 @@ for layer in range(at[0]):
                     "strength": found["strengths"][i].item(),
                     "q": scores["q"][i].item(),
                     "k": scores["k"][i].item(),
-                    "inhibition": inhibition_score(mover.clean, without, last, lists.wanted, lists.got),
+                    **{
+                        path: inhibition_score(mover.clean, pattern, last, lists.wanted, lists.got)
+                        for path, pattern in removed.items()
+                    },
                 }
             )
 
@@ -571,15 +575,16 @@ predictors = {
     "strength": column("strength"),
     "query score × strength": column("q") * column("strength"),
 }
-plots.plot_against(column("inhibition"), predictors, column("layer"), "inhibition score (measured)")
+plots.plot_against(column("through query"), predictors, column("layer"), "inhibition, component out of query")
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
 # Left: components with a high query score do inhibit, clearly more than those with a low one. Second: the score of the
-# *wrong kind*, through keys, says far less: so the query score is about this path and not about being a large
-# component in general. Third: the singular value alone, which costs nothing, predicts *as well as* the score. Fourth:
-# the two together do best. That makes sense: one says how well the message is heard, the other how loud it is.
+# *wrong kind*, through keys, says next to nothing here: so the query score is about this path and not about being a
+# component that matters in general. Third: the singular value alone, which costs nothing, predicts about *as well as*
+# the score. Fourth: the two together do best. That makes sense: one says how well the message is heard, the other how
+# loud it is.
 #
 # And the points of the highest score are not a small group far from the rest. The talk is spread over many components
 # of many heads. The paper reports the opposite for GPT-2's inhibition heads: one or two components of a head do nearly
@@ -587,9 +592,27 @@ plots.plot_against(column("inhibition"), predictors, column("layer"), "inhibitio
 #
 # </details>
 #
+# Is the key score good for anything? The mover's **keys** are made at the things of the first list, and the layers
+# below write there too. Leave each component out of the *keys* instead, and hold all scores against that effect.
+
+# %% role="demo"
+others = {name: predictors[name] for name in ("score through queries", "score through keys", "strength")}
+plots.plot_against(column("through keys"), others, column("layer"), "inhibition, component out of keys")
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# The picture is turned round: now the key score predicts, and the query score, and even the strength, do not. Two
+# scores, made from the same matrices by a transpose, and each predicts its own path and not the other's. Such a
+# **double dissociation** is far better evidence than one correlation: no general importance of components can explain
+# it.
+#
+# </details>
+#
 # One network is one observation. The course has trained the recipe with five seeds (`python -m
-# mechanisms.training.list_sweep`). The marks are means with 95% intervals, the faint dots single seeds. "Given
-# strength" is a *partial* rank correlation: what the score says among components that are equally strong.
+# mechanisms.training.list_sweep`), and measured effects on the logit difference between the missing thing and those
+# got. The marks are means with 95% intervals, the faint dots single seeds. "Given strength" is a *partial* rank
+# correlation: what the score says among components that are equally strong.
 
 # %% role="demo"
 from mechanisms.training import list_sweep
@@ -597,12 +620,13 @@ from mechanisms.training import list_sweep
 runs = list_sweep.load()
 labels = {
     "query score": "q",
-    "query score, given strength": "q | strength",
-    "key score (wrong kind)": "k",
+    "… given strength": "q | strength",
+    "key score": "k",
+    "… given strength ": "k | strength",
     "strength alone": "strength",
     "query score × strength": "q x strength",
 }
-effects = {"removed": "query", "replaced by its mean": "query, mean"}
+effects = {"component out of the mover's query": "query", "component out of the mover's keys": "key"}
 plots.plot_correlations(
     {
         label: {
@@ -616,9 +640,10 @@ plots.plot_correlations(
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Look at "query score, given strength" against zero, and at "key score" beside it: that is the evidence that the
-# weights say *something* about who talks. Then look at "strength alone": that is why the claim needs its baseline.
-# "Replaced by its mean" removes only what a component says about the prompt at hand and leaves what it always says.
+# The blue marks (query) are high for the query score and near zero for the key score; the orange ones (keys) the other
+# way round. That is the evidence that weights say who talks *through what*. Then look at "strength alone" for the
+# query: it does as well as the score there, and whoever reports a score without this baseline has not shown that it is
+# needed.
 #
 # </details>
 #
@@ -650,7 +675,7 @@ def set_channel(
     """The residual stream with the coordinates in a channel set at one position (paper, channel interventions).
 
     directions: linearly independent rows, of any length and angle. coordinates: the new part is coordinates @
-    directions. position: where, for each prompt. What lies outside the span of the directions, and all other positions, are kept.
+    directions. position: where, for each prompt. What lies outside the span, and all other positions, are kept.
     """
     ### BEGIN SOLUTION
     x, rows = x.clone(), torch.arange(len(x))
@@ -819,8 +844,8 @@ from scipy.stats import spearmanr
 from mechanisms.plots.claims import TALKING_HEADS, claims_table
 
 
-def rho(name):
-    return f"ρ = {spearmanr(predictors[name], column('inhibition')).statistic:+.2f} (lab-list, inhibition score)"
+def rho(name, path="query"):
+    return f"ρ = {spearmanr(predictors[name], column('through ' + path)).statistic:+.2f} (inhibition score, {path})"
 
 
 claims_table(
@@ -831,6 +856,9 @@ claims_table(
         "score": rho("score through queries"),
         "strength": rho("strength"),
         "wrong": rho("score through keys"),
+        "keys": rho("score through keys", "keys"),
+        "keys_wrong": rho("score through queries", "keys"),
+        "keys_strength": rho("strength", "keys"),
         "channel": f"{shares['three highest scores']:.0%} of things (random: {control['low']:.0%} to "
         f"{control['high']:.0%})",
         "edit": f"{accuracy['as trained'][-1]:.1%} → {accuracy['with the edits'][-1]:.1%}, lists of 12",

@@ -63,6 +63,10 @@ class Lists:
     places: Int[Tensor, "n length"]
     missing: Int[Tensor, " n"]
 
+    def head(self, n: int) -> Lists:
+        """The first ``n`` prompts."""
+        return Lists(*(value[:n] for value in vars(self).values()))
+
     @property
     def got(self) -> Int[Tensor, "n pos"]:
         """True at the positions, in the first list, of things that were got."""

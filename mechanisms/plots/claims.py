@@ -159,11 +159,11 @@ def _over_seeds(read: Callable[[Mapping[str, Any]], float], form: str = "{:.2f}"
     return "{} [{}, {}] in {} seeds".format(*shown, found["n"])
 
 
-def _rho(score: str) -> Callable[[Mapping[str, Any]], str]:
+def _rho(score: str, effect: str = "query") -> Callable[[Mapping[str, Any]], str]:
     def read(report: Mapping[str, Any]) -> str:
         from mechanisms.training import talking_heads
 
-        key, language = f"query: {score}", talking_heads.load()["rank_correlations"]
+        key, language = f"{effect}: {score}", talking_heads.load()["rank_correlations"]
         seeds = _over_seeds(lambda run: run["rank_correlations"][key], "{:+.2f}")
         return f"ρ = {report['rank_correlations'][key]:+.2f}; {seeds}; lab-lm {language[key]:+.2f}"
 
@@ -219,6 +219,9 @@ TALKING_HEADS = (
     Claim("strength", "… the baseline: its singular value alone", "—", _rho("strength")),
     Claim("given", "… the score among components of equal strength (partial)", "—", _rho("q | strength")),
     Claim("wrong", "… the score of the wrong kind, through keys", "—", _rho("k")),
+    Claim("keys", "… through the mover's keys instead: the key score", "—", _rho("k", "key")),
+    Claim("keys_wrong", "… … the score of the wrong kind, through queries", "—", _rho("q", "key")),
+    Claim("keys_strength", "… … the baseline: the singular value alone", "—", _rho("strength", "key")),
     Claim(
         "concentration",
         "The effect of a head sits in one or two of its components",

@@ -24,6 +24,7 @@ from mechanisms.models.mover import Mover, component_output, normalised
 MEASURE_SEED = 20_000
 GAINS, QUERY_GAINS = (-1.0, 0.0, 2.0), (1.5, 2.0, 3.0)
 SCORES, EFFECTS = ("q", "k", "v", "strength", "q x strength"), ("query", "query, mean", "key", "total")
+SCREENED, SHORTLIST = 300, 10
 DRAWS = 20  # sets of random directions
 
 
@@ -186,12 +187,14 @@ def reached(
 def channel(
     model, rows: Sequence[Mapping[str, Any]], batch: Lists, at: tuple[int, int], reach: float = 8.0
 ) -> dict[str, Any]:
-    """``reached`` for the three components of the highest and of the lowest query score, and for random directions.
+    """``reached`` for the three components of the highest and of the lowest query score, of the highest product of
+    score and strength, and for random directions.
 
     Directions of the components below are the writes; the random ones are drawn ``DRAWS`` times, and their mean, lowest
     and highest share are told. "natural" stays within the coordinates' natural range, "wide" goes to ``reach``.
     """
     order = sorted(rows, key=lambda row: -row["q"])
+    heard = sorted(rows, key=lambda row: -row["q"] * row["strength"])
 
     def writes(chosen: Sequence[Mapping[str, Any]]) -> Tensor:
         found = [components(model.W_V[r["layer"], r["head"]], model.W_O[r["layer"], r["head"]])[2] for r in chosen]
@@ -205,6 +208,7 @@ def channel(
         shares = [reached(model, batch, at, directions, span) for directions in random]
         report[name] = {
             "highest scores": reached(model, batch, at, writes(order[:3]), span),
+            "highest score x strength": reached(model, batch, at, writes(heard[:3]), span),
             "lowest scores": reached(model, batch, at, writes(order[-3:]), span),
             "random": {"mean": sum(shares) / DRAWS, "low": min(shares), "high": max(shares)},
         }
@@ -240,9 +244,11 @@ def edits(
 ) -> dict[str, Any]:
     """Up to ``rounds`` edits, added one by one: each time the one with most right answers on development lists.
 
-    Every round is reported on held-out lists and on ``others``, prompts that the edits should not harm.
+    All are tried on the first ``SCREENED`` development lists, the ``SHORTLIST`` best of them on all, so that luck does
+    not choose. Every round is reported on held-out lists and on ``others``, prompts that the edits should not harm.
     """
     every = candidates(model, at)
+    few = development.head(SCREENED)
     batches = {"development": development, "held_out": held_out, **others}
 
     def report(hooks: list) -> dict[str, float]:
@@ -251,8 +257,9 @@ def edits(
     hooks: list = []
     steps = []
     for _ in range(rounds):
-        scores = [hits(last(model, development, hooks + more), development) for _, more in every]
-        what, more = every[max(range(len(every)), key=scores.__getitem__)]
+        screened = [hits(last(model, few, hooks + more), few) for _, more in every]
+        best = sorted(range(len(every)), key=screened.__getitem__)[-SHORTLIST:]
+        what, more = every[max(best, key=lambda i: hits(last(model, development, hooks + every[i][1]), development))]
         hooks = hooks + more
         steps.append({**what, **report(hooks)})
     return {

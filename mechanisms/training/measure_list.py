@@ -42,7 +42,7 @@ def measure(model, task: Task, n: int = 1000) -> dict[str, Any]:
     report["concentration"] = concentration(rows)
     report["all_through"] = {effect: sum(column(rows, effect)) for effect in EFFECTS}
     report["channel"] = channel(model, rows, lists(task, n // 5, 6, generator), at)
-    development, held_out = (lists(task, count, task.slots, generator) for count in (3 * n // 10, 2 * n))
+    development, held_out = (lists(task, count, task.slots, generator) for count in (3 * n // 2, 2 * n))
     short = {"lists of 4": lists(task, n, 4, generator)}
     report["edit"] = edits(model, development, held_out, short, at, rounds=3)
     report["components"] = rows
@@ -65,6 +65,18 @@ def aims(report: Mapping[str, Any]) -> list[dict[str, Any]]:
             "at least 0.3",
             rho["query: q | strength"],
             rho["query: q | strength"] >= 0.3,
+        ),
+        (
+            "key score with key effect, rank correlation",
+            "at least 0.3",
+            rho["key: k"],
+            rho["key: k"] >= 0.3,
+        ),
+        (
+            "scores of the wrong kind (query with key effect, key with query effect), the larger one",
+            "below 0.3",
+            max(rho["key: q"], rho["query: k"]),
+            max(rho["key: q"], rho["query: k"]) < 0.3,
         ),
         (
             "query score before singular value",

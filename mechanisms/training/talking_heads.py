@@ -66,7 +66,7 @@ def measure(n: int = 1000) -> dict[str, Any]:
     right = {length: model(batch.prompts)[:, -1].argmax(-1) == batch.targets for length, batch in batches.items()}
     at = find_mover(model, batches[4])
     rows = component_rows(model, as_lists(corpus.laundry(2 * n // 5, 4)), at)
-    development, held_out = (as_lists(corpus.laundry(count, 8)) for count in (3 * n // 10, 2 * n))
+    development, held_out = (as_lists(corpus.laundry(count, 8)) for count in (n, 2 * n))
     return {
         "mover": list(at),
         "by_length": {str(length): value.float().mean().item() for length, value in right.items()},

@@ -100,7 +100,8 @@ def _bars(prompt: Mapping[str, Any], looks: Sequence[float]) -> str:
         rows.append(
             f'<tr><td style="padding:2px 8px;text-align:left">{html.escape(thing)}{mark}</td>'
             '<td style="padding:2px 8px;text-align:left;min-width:190px">'
-            f'<span style="display:inline-block;height:12px;width:{round(130 * share)}px;background:{COLORS[i % len(COLORS)]};vertical-align:middle"></span> '
+            f'<span style="display:inline-block;height:12px;width:{round(130 * share)}px;'
+            f'background:{COLORS[i % len(COLORS)]};vertical-align:middle"></span> '
             f"{share:.0%}</td></tr>"
         )
     return f'<table style="border-collapse:collapse;font:13px sans-serif">{"".join(rows)}</table>'
