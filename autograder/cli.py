@@ -15,6 +15,7 @@ import typer
 from rich.markup import escape
 
 from autograder.commands.output import IMPOSSIBLE, INTERRUPTED, note
+from autograder.quick import leave_out_slow_imports
 from mechanisms.errors import CourseError
 
 EXIT_CODES = (
@@ -50,6 +51,7 @@ for _name in COMMANDS:
 
 def main() -> None:
     """The console script: runs the app and turns every foreseeable problem into one sentence."""
+    leave_out_slow_imports()
     try:
         code = app(standalone_mode=False) or 0
     except CourseError as error:

@@ -53,9 +53,9 @@ from autograder.database import (
     shown_url,
     unreachable,
 )
+from autograder.graded import Graded, graded_from
 from autograder.marks import Mark, Marks
 from autograder.nbg.results import FAILED, GRADED, PARTLY, UNMATCHED, Result, results_folder, write_result
-from autograder.pipeline import Graded, graded_from
 from mechanisms.files import atomic_write
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 - ``grade_submission`` reads, matches, runs in the sandbox, judges; it writes nothing and never raises for what a
   student handed in;
-- ``Graded`` is what comes out: a result, and the executed notebook for nbgrader's autograded/ folder;
 - the same session (`autograder.session`) is behind nbgrader's own autograde, so that verdicts agree on every path.
 """
 
@@ -10,54 +9,32 @@ from __future__ import annotations
 
 import atexit
 import time
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import nbformat
 
+from autograder.graded import Graded
 from autograder.nbg.harmless import harmless
 from autograder.nbg.identity import role_of
 from autograder.nbg.intake import find_submission, take_in
+from autograder.nbg.links import refuse_links
 from autograder.nbg.reference import chapter_reference
-from autograder.nbg.results import UNMATCHED, Result, result_from
-from autograder.nbg.sanitize import refuse_links
+from autograder.nbg.results import UNMATCHED, Result
 from autograder.sandbox.client import WarmParent
 from autograder.sandbox.protections import protections
 from autograder.session import record, run_notebook, write_outputs
 from mechanisms.errors import BadNotebook, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from nbformat import NotebookNode
 
     from autograder.project import Project
     from autograder.specs.base import Chapter
-
-
-@dataclass
-class Graded:
-    """One graded submission as plain data.
-
-    ``notebook`` is the executed notebook as nbformat 4.5 JSON, with the release's metadata in every cell and one
-    verdict in the output of every check cell; None when the submission could not be matched. ``flagged`` lists the
-    grade ids that nbgrader is to show as "needs manual grading".
-    """
-
-    result: Result
-    notebook: dict[str, Any] | None = None
-    flagged: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain data that `graded_from` turns back."""
-        return {"result": asdict(self.result), "notebook": self.notebook, "flagged": list(self.flagged)}
-
-
-def graded_from(data: dict[str, Any]) -> Graded:
-    """The record that `Graded.as_json` made `data` of. Raises KeyError or TypeError when it is none."""
-    return Graded(result_from(data["result"]), data["notebook"], tuple(data["flagged"]))
 
 
 def grade_submission(project: Project, chapter: Chapter, student: str, *, trust: bool = False) -> Graded:
@@ -129,6 +106,12 @@ def restore_locked(notebook: NotebookNode, release: NotebookNode) -> None:
 
 
 _parents: dict[tuple[bool, tuple[str, ...]], WarmParent] = {}
+_shared: list[tuple[WarmParent, frozenset[str]]] = []
+
+
+def adopt(parent: WarmParent, models: Iterable[str]) -> None:
+    """Use a warm parent that others use as well, for chapters that need no other models than it has loaded."""
+    _shared[:] = [(parent, frozenset(models))]
 
 
 def warm_parent(project: Project, chapter: Chapter, *, trust: bool = False) -> WarmParent:
@@ -137,6 +120,9 @@ def warm_parent(project: Project, chapter: Chapter, *, trust: bool = False) -> W
     ``trust`` is used only where the machine gives no isolation.
     """
     isolated = not trust or protections().enough
+    for parent, models in _shared:
+        if parent.alive and parent.isolated == isolated and models.issuperset(chapter.models):
+            return parent
     key = (isolated, tuple(chapter.models))
     parent = _parents.get(key)
     if parent is None or not parent.alive:
@@ -148,6 +134,8 @@ def warm_parent(project: Project, chapter: Chapter, *, trust: bool = False) -> W
 
 def stop_parents() -> None:
     """End the warm parents of this process; the next submission starts a new one."""
+    while _shared:
+        _shared.pop()[0].stop()
     while _parents:
         _parents.popitem()[1].stop()
 

@@ -1,6 +1,6 @@
 """Mechanisms: a hands-on course on how language models work.
 
-- prepares torchvision (see ``mechanisms.torchvision_ops``) before anything can import it;
+- has torchvision prepared (see ``mechanisms.torchvision_ops``) as soon as anything imports it;
 - offers ``check`` and ``predict``, loaded on first use so that importing the package stays light.
 """
 
@@ -11,7 +11,7 @@ from mechanisms import torchvision_ops
 __version__ = "0.1.0"
 __all__ = ["__version__", "check", "predict"]
 
-torchvision_ops.declare_if_missing()
+torchvision_ops.prepare()
 
 
 def __getattr__(name: str):

@@ -6,15 +6,20 @@
 - declaring the schemas of the two operators whose metadata torchvision registers on import is
   enough to let the import through. Nothing in the course calls them; a call still fails loudly.
 
-Does nothing where torchvision is absent or its own operators load.
+Does nothing where torchvision is absent or its own operators load, and nothing before torchvision is imported: PyTorch
+alone takes a second to import, and not everybody who imports this package needs it.
 """
 
 from __future__ import annotations
 
+import importlib.abc
 import importlib.util
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 _SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -29,6 +34,8 @@ def declare_if_missing() -> bool:
     Must run before torchvision is first imported. Returns True if it declared them in this process.
     """
     global _fragment
+    import torch
+
     spec = importlib.util.find_spec("torchvision")
     if _fragment is not None or spec is None or spec.origin is None or _operators_load(Path(spec.origin).parent):
         return False
@@ -38,7 +45,24 @@ def declare_if_missing() -> bool:
     return True
 
 
+class _JustBefore(importlib.abc.MetaPathFinder):
+    """Finds nothing, but is asked before torchvision is imported for the first time."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name == "torchvision":
+            sys.meta_path.remove(self)
+            declare_if_missing()
+
+
+def prepare() -> None:
+    """Has the schemas declared at the moment when torchvision is first imported."""
+    if "torchvision" not in sys.modules and not any(isinstance(finder, _JustBefore) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _JustBefore())
+
+
 def _operators_load(folder: Path) -> bool:
+    import torch
+
     if hasattr(torch.ops.torchvision, "nms"):
         return True
     for library in (*folder.glob("_C*.so"), *folder.glob("_C*.pyd"), *folder.glob("_C*.dylib")):

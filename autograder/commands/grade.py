@@ -7,6 +7,7 @@ done; 130 interrupted, and what was finished is kept.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ from rich.markup import escape
 
 from autograder.commands.output import INTERRUPTED, OK, STALE, AsJson, Slugs, chosen_chapters, finish, note, out
 from autograder.project import Project, current
+from autograder.sandbox.start import early
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,6 +53,8 @@ def grade(
     as_json: AsJson = False,
 ) -> int:
     """Grade everything in the course's submitted/ folder that changed, and write feedback and report."""
+    if not scheduler and not history and sys.platform == "linux":
+        early()  # it imports on one core what takes longest, while this process does the rest on another
     from autograder.engine.run import Order, ensure_handed_in
 
     if gradebook:

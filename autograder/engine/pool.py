@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from autograder.engine.frames import Reader, send
+from autograder.engine.nursery import Adopted, Nursery, Warm, possible
 from autograder.project import REPOSITORY
 from mechanisms.errors import CourseError
 
@@ -70,11 +71,17 @@ class Worker:
 
     ``follow`` asks the kernel to kill it with the thread that starts it; a thread that may end before its process
     (a Dask worker's) leaves that to the lifeline. ``secret`` is the course secret where the
-    course directories of the tasks hold none.
+    course directories of the tasks hold none. From a ``nursery`` it is forked, otherwise started as a program.
     """
 
     def __init__(
-        self, function: str, scratch: Path | None, threads: bool, follow: bool = True, secret: str | None = None
+        self,
+        function: str,
+        scratch: Path | None,
+        threads: bool,
+        follow: bool = True,
+        secret: str | None = None,
+        nursery: Nursery | None = None,
     ):
         task_out, self.tasks = os.pipe()
         self.answers, answer_in = os.pipe()
@@ -88,17 +95,23 @@ class Worker:
         if scratch is not None:
             environment["TMPDIR"] = str(scratch)
         inherited = (task_out, answer_in, lifeline_out)
-        words = [*map(str, inherited), str(os.getpid() if follow else 0), function]
+        parent = os.getpid() if follow else 0
+        words = [*map(str, inherited), str(parent), function]
+        self.process: subprocess.Popen | Adopted
         try:
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "autograder.engine.worker", *words],
-                stdin=subprocess.DEVNULL,
-                stdout=self._errors,
-                stderr=self._errors,
-                env=environment,
-                pass_fds=inherited,
-                start_new_session=True,
-            )
+            if nursery is not None:
+                fds = (*inherited, self._errors.fileno())
+                self.process = nursery.hire(function, environment, fds, parent)
+            else:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "autograder.engine.worker", *words],
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._errors,
+                    stderr=self._errors,
+                    env=environment,
+                    pass_fds=inherited,
+                    start_new_session=True,
+                )
         finally:
             for pipe in inherited:
                 os.close(pipe)
@@ -179,13 +192,15 @@ def grade_here(
     function: str = PIPELINE,
     scratch: Path | None = None,
     stopping: Callable[[], bool] = lambda: False,
+    warm: Warm | None = None,
 ) -> Iterator[list[Outcome]]:
     """Grade the tasks with ``jobs`` worker processes; yields outcomes as they are ready, several when several are.
 
+    With ``warm`` workers are forked from warm processes where the system can do that.
     ``stopping`` is asked often; once it says True no more outcomes come than are already complete. Raises
     GraderBroken when no worker can be started, CourseError for what only the instructor can mend.
     """
-    with contextlib.closing(_Pool(iter(tasks), jobs, function, scratch)) as pool:
+    with contextlib.closing(_Pool(iter(tasks), jobs, function, scratch, warm)) as pool:
         while pool.work_left() and not stopping():
             if outcomes := list(pool.step()):
                 yield outcomes
@@ -194,7 +209,7 @@ def grade_here(
 
 
 class _Pool:
-    def __init__(self, tasks: Iterator[Task], jobs: int, function: str, scratch: Path | None):
+    def __init__(self, tasks: Iterator[Task], jobs: int, function: str, scratch: Path | None, warm: Warm | None = None):
         self.tasks = tasks
         self.jobs = jobs
         self.function = function
@@ -209,6 +224,9 @@ class _Pool:
         # The kernel's "kill with the parent" goes by thread: a driver in another thread than the first relies on
         # the lifeline alone.
         self.follow = threading.current_thread() is threading.main_thread()
+        self.warm = warm if possible() else None
+        # It warms up while the driver looks for its first task.
+        self.nurseries = [Nursery(self.warm, scratch)] if self.warm else []
 
     def work_left(self) -> bool:
         self._fill(1)
@@ -228,7 +246,9 @@ class _Pool:
         idle = sum(not worker.held for worker in self.workers)
         self._fill(self.jobs)
         while len(self.workers) < self.jobs and len(self.waiting) > idle:
-            worker = Worker(self.function, self.scratch, threads=self.jobs == 1, follow=self.follow)
+            worker = Worker(
+                self.function, self.scratch, threads=self.jobs == 1, follow=self.follow, nursery=self._nursery()
+            )
             self.workers.append(worker)
             self.selector.register(worker.answers, selectors.EVENT_READ, worker)
             idle += 1
@@ -245,6 +265,12 @@ class _Pool:
         for worker in list(self.workers):
             if worker.held and time.monotonic() - worker.since > PATIENCE:
                 worker.kill()
+
+    def _nursery(self) -> Nursery | None:
+        """Where the next worker comes from: None when it is started as a program."""
+        if self.warm and self.nurseries[-1].full:
+            self.nurseries.append(Nursery(self.warm, self.scratch))
+        return self.nurseries[-1] if self.warm else None
 
     def already_there(self) -> Iterator[Outcome]:
         """What workers finished before the batch was interrupted."""
@@ -309,3 +335,5 @@ class _Pool:
             worker.close()
         self.workers.clear()
         self.selector.close()
+        for nursery in self.nurseries:
+            nursery.close()

@@ -21,10 +21,12 @@ from autograder.audit import account, now
 from autograder.course import prepare_course
 from autograder.engine.fingerprint import fingerprint, grader_version, submission_digest
 from autograder.engine.lock import only_driver
+from autograder.engine.nursery import Warm
 from autograder.engine.pool import PIPELINE, Outcome, Task, grade_here, usable_cores
 from autograder.gradebook import Entry, Ledger, State, failed
+from autograder.graded import Graded, graded_from
 from autograder.nbg.results import FAILED, GRADED, PARTLY, Result, read_result
-from autograder.pipeline import Graded, graded_from
+from autograder.sandbox.protections import protections
 from mechanisms.errors import UsageError
 
 if TYPE_CHECKING:
@@ -119,7 +121,7 @@ def grade_class(
         tasks = (
             Task(one, one.chapter.slug, one.student, str(project.root), str(project.course), order.trust) for one in due
         )
-        with contextlib.closing(_outcomes(project, order, tasks, len(due), scratch, stopping)) as outcomes:
+        with contextlib.closing(_outcomes(project, order, tasks, due, scratch, stopping)) as outcomes:
             for ready in outcomes:
                 _store(ready, order, ledger, tally, watcher)
         tally.stopped = stopping()
@@ -128,14 +130,22 @@ def grade_class(
 
 
 def _outcomes(
-    project: Project, order: Order, tasks: Iterator[Task], count: int, scratch: Any, stopping: Callable[[], bool]
+    project: Project, order: Order, tasks: Iterator[Task], due: list[_Due], scratch: Any, stopping: Callable[[], bool]
 ) -> Iterator[list[Outcome]]:
     if order.scheduler:
         from autograder.engine.cluster import grade_there
 
         return grade_there(project, tasks, order.scheduler, function=order.function, stopping=stopping)
-    jobs = max(1, min(order.jobs or usable_cores(), count))
-    return grade_here(tasks, jobs, function=order.function, scratch=scratch, stopping=stopping)
+    jobs = max(1, min(order.jobs or usable_cores(), len(due)))
+    warm = _warm(project, order, due) if due and order.function == PIPELINE else None
+    return grade_here(tasks, jobs, function=order.function, scratch=scratch, stopping=stopping, warm=warm)
+
+
+def _warm(project: Project, order: Order, due: list[_Due]) -> Warm:
+    """What the process has to have loaded from which workers and sandboxes are forked."""
+    models = dict.fromkeys(name for one in due for name in one.chapter.models)
+    isolated = not order.trust or protections().enough
+    return Warm(tuple(models), isolated, (project.course, project.root / "solutions"))
 
 
 def _due(project: Project, chapter: Chapter, order: Order, ledger: Ledger, tally: Tally) -> Iterator[_Due]:

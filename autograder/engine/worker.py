@@ -24,12 +24,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder.engine.frames import receive, send
+from autograder.quick import leave_out_slow_imports
 from mechanisms.errors import CourseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from autograder.pipeline import Graded
+    from autograder.graded import Graded
 
 PR_SET_PDEATHSIG = 1
 
@@ -96,6 +97,7 @@ def main(words: list[str]) -> None:
     """The worker's whole life; the parent 0 means that only the lifeline counts."""
     tasks, answers, lifeline, parent = map(int, words[:4])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_out_slow_imports()
     # Registered first, so it runs last: whatever the sandbox tidies up comes before.
     atexit.register(end_group)
     if parent:

@@ -16,6 +16,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 
 from autograder.nbg.identity import match
 from autograder.nbg.intake import read_notebook
+from autograder.nbg.links import refuse_links
 from autograder.project import current
 from mechanisms.errors import BadNotebook
 
@@ -32,13 +33,6 @@ class SubmissionExporter(NotebookExporter):
         notebook, notices = read_notebook(path)
         notebook.metadata["mechanisms"] = {"notices": notices}
         return self.from_notebook_node(notebook, resources=resources, **kw)
-
-
-def refuse_links(path: Path) -> None:
-    """Raise BadNotebook when a folder on the way from submitted/ to the file is a link: it may lead to anything."""
-    for part in (path.parent, path.parent.parent):
-        if part.is_symlink():
-            raise BadNotebook(f"{part.name} is a link, not a folder; ask for the notebook itself.")
 
 
 class Rehydrate(NbGraderPreprocessor):

@@ -29,8 +29,9 @@ import psutil
 
 from autograder.project import REPOSITORY
 from autograder.sandbox import wire
-from autograder.sandbox.isolate import HOME, Plan
+from autograder.sandbox.isolate import Plan
 from autograder.sandbox.limits import Limits
+from autograder.sandbox.start import FEW_PAGES, KEPT, take
 from mechanisms.check import codec
 from mechanisms.errors import BadData, CourseError
 
@@ -38,9 +39,6 @@ START_SECONDS = 300.0
 # Beyond its own alarm a cell gets this long before the whole sandbox is ended.
 GRACE_SECONDS = 3.0
 _TYPES = ("stream", "display_data", "execute_result", "error")
-_FEW_PAGES = {"PYTHONMALLOC": "malloc", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
-# Folders of the course itself that an instructor may have moved: weights and public checks.
-_KEEP = ("MECHANISMS_LAB_DIR", "MECHANISMS_CHECKS")
 
 
 class NoSandbox(CourseError):
@@ -74,37 +72,57 @@ class WarmParent:
     ``isolated`` False runs submissions as ordinary processes: only for submissions that are trusted.
     """
 
-    def __init__(self, models: Iterable[str] = ("lab-lm",), isolated: bool = True, covered: Iterable[Path] = ()):
+    def __init__(
+        self,
+        models: Iterable[str] = ("lab-lm",),
+        isolated: bool = True,
+        covered: Iterable[Path] = (),
+        scratch: Path | None = None,
+    ):
         self.isolated = isolated
         self.covered = tuple(covered)
-        self.folder = tempfile.mkdtemp(prefix="mechanisms-sandbox-")
-        ours, theirs = socket.socketpair()
-        self.sock = ours
-        # The program comes by the standard input, so that its command line tells nothing to those who look for it.
-        command = [sys.executable, "-s", "-P", "-"]
-        try:
-            self.process = subprocess.Popen(
-                command,
-                env=_environment(),
-                cwd=self.folder,
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
-            self.process.stdin.write(_START.format(root=str(REPOSITORY), number=theirs.fileno()).encode())
-            self.process.stdin.close()
-        finally:
-            theirs.close()
-        os.set_blocking(self.process.stderr.fileno(), False)
-        settings = {"models": list(models), "isolated": isolated, "forget": ["MPLCONFIGDIR", *_FEW_PAGES]}
+        self.folder = tempfile.mkdtemp(prefix="mechanisms-sandbox-", dir=scratch)
+        launched = take()
+        self.process, self.sock = launched.process, launched.sock
+        settings = {
+            "models": list(models),
+            "isolated": isolated,
+            "folder": self.folder,
+            "forget": ["MPLCONFIGDIR", *FEW_PAGES],
+        }
         self.about: dict[str, Any] = {}
         self.base = 0
+        self.pid = self.process.pid
         try:
             wire.send(self.sock, settings)
         except wire.WireError:
             self._could_not_start()
+
+    @classmethod
+    def shared(cls, sock: socket.socket, pid: int, folder: str, isolated: bool, covered: Iterable[str]) -> WarmParent:
+        """The warm parent that somebody else started (process ``pid``), through a socket of one's own; it is warm.
+
+        ``stop`` then ends one's own sandboxes only, and not the process.
+        """
+        found = cls.__new__(cls)
+        found.isolated, found.covered, found.folder = isolated, tuple(map(Path, covered)), folder
+        found.sock, found.process, found.pid = sock, None, pid
+        found.about = {"ready": True}
+        found.base = _own_memory(pid)
+        return found
+
+    def hire(self, message: dict[str, Any], fds: tuple[int, ...]) -> int:
+        """Fork a trusted worker (`autograder.engine.nursery` says what goes into the message); its process number.
+
+        Raises NoSandbox when the process is gone.
+        """
+        self.wait()
+        try:
+            wire.send(self.sock, {"do": "worker", **message}, fds=fds)
+            reply, _ = wire.receive(self.sock, deadline=time.monotonic() + 60)
+        except wire.WireError as error:
+            raise NoSandbox(f"The sandbox's warm parent is gone ({error}): grade again.") from None
+        return int(reply["pid"])
 
     def wait(self) -> None:
         """Wait until it is warm; at once when it was before. Raises NoSandbox."""
@@ -114,7 +132,7 @@ class WarmParent:
             self.about, _ = wire.receive(self.sock, deadline=time.monotonic() + START_SECONDS)
         except wire.WireError:
             self._could_not_start()
-        self.base = _own_memory(self.process.pid)
+        self.base = _own_memory(self.pid)
 
     def _could_not_start(self) -> None:
         words = self._last_words()
@@ -168,11 +186,15 @@ class WarmParent:
     @property
     def alive(self) -> bool:
         """Whether the process still runs."""
+        if self.process is None:
+            return self.sock.fileno() >= 0 and psutil.pid_exists(self.pid)
         return self.process.poll() is None
 
     def stop(self) -> None:
         """End the warm parent; its sandboxes end with it."""
         self.sock.close()
+        if self.process is None:
+            return
         try:
             self.process.wait(5)
         except subprocess.TimeoutExpired:
@@ -182,37 +204,8 @@ class WarmParent:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-_START = "import sys; sys.path.append({root!r}); from autograder.sandbox.parent import main; main({number})\n"
 # Never seen from inside, wherever the packages lie.
 _PRIVATE = tuple(REPOSITORY / name for name in ("autograder", "solutions", "tests", "course", "tools", ".git"))
-
-
-def _environment() -> dict[str, str]:
-    """What the warm parent, and so every submission, finds in its environment: a short list and nothing else."""
-    import matplotlib
-
-    fixed = {
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
-        "HOME": HOME,
-        "LANG": "C.UTF-8",
-        "TMPDIR": "/tmp",
-        "PYTHONHASHSEED": "0",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONUNBUFFERED": "1",
-        # All memory from malloc, and malloc from huge pages: a fork then copies a page table of hundreds of entries
-        # where it copied one of a hundred thousand (measured: 20 ms of processor time for a fork and its end, then 5).
-        **_FEW_PAGES,
-        "MPLBACKEND": "agg",
-        "MPLCONFIGDIR": matplotlib.get_configdir(),
-        "HF_HUB_OFFLINE": "1",
-        "TRANSFORMERS_OFFLINE": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        "OMP_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
-    return fixed | {name: os.environ[name] for name in _KEEP if os.environ.get(name)}
 
 
 def readable_paths() -> tuple[str, ...]:
@@ -222,7 +215,7 @@ def readable_paths() -> tuple[str, ...]:
     wanted = [sys.base_prefix, sys.base_exec_prefix, sys.prefix, sys.exec_prefix, "/usr"]
     wanted += [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
     wanted += [str(Path(mechanisms.__file__).resolve().parent)]
-    wanted += [os.environ[name] for name in _KEEP if os.environ.get(name)]
+    wanted += [os.environ[name] for name in KEPT if os.environ.get(name)]
     wanted += [entry for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages", "lib-dynload")]
     found: list[str] = []
     for path in sorted({os.path.abspath(entry) for entry in wanted}, key=lambda entry: (entry.count("/"), entry)):

@@ -29,9 +29,9 @@ from typing import Any
 
 from autograder.sandbox import wire
 from autograder.sandbox.limits import Limits
+from autograder.sandbox.start import HOME
 from autograder.sandbox.syscalls import call, install_filter, libc, prctl
 
-HOME = "/student"
 _UID_INSIDE = 1000
 _UID_BASE = 2_000_000_000  # far from any real account; the process number is added
 _DEVICES = ("null", "zero", "full", "random", "urandom")

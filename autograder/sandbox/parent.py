@@ -3,7 +3,10 @@
 - started by `client` with a scrubbed environment and one socket; it never sees a reference, a hidden case, a
   gradebook or a secret, because a fork carries all of its memory;
 - ``main`` imports what notebooks import, loads the lab models, makes the shell, then obeys: fork, end, stop;
-- it never runs a student's code, and its socket is closed in a fork before anything else happens there.
+- for its starter alone it also forks *trusted workers* of the engine, which then open sandboxes through sockets of
+  their own: one warm process serves them all. A worker gets its environment and learns secrets only after its fork, so
+  no sandbox has them;
+- it never runs a student's code, and its sockets are closed in a fork before anything else happens there.
 """
 
 from __future__ import annotations
@@ -12,15 +15,21 @@ import contextlib
 import gc
 import importlib
 import os
+import random
+import select
 import shutil
 import signal
 import socket
 import sys
+import tempfile
 import time
+from dataclasses import dataclass, field
 from typing import Any
 
+from autograder.quick import leave_out_slow_imports
 from autograder.sandbox import wire, worker
-from autograder.sandbox.isolate import HOME, enter, plan_from, refuse
+from autograder.sandbox.isolate import enter, plan_from, refuse
+from autograder.sandbox.start import HOME
 
 # What notebooks import, imported once here. What is not installed is not imported.
 WARM = (
@@ -31,7 +40,6 @@ WARM = (
     "mechanisms.torchvision_ops",
     "transformers",
     "transformer_lens",
-    "transformer_lens.model_bridge",
     "scipy.stats",
     "jaxtyping",
     "einops",
@@ -54,10 +62,14 @@ def main(number: int) -> None:
     """Warm up, say so, and obey until the socket (file descriptor ``number``) is closed."""
     sock = socket.socket(fileno=number)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command that started this; it closes the socket
-    came: list[int] = []
-    settings, _ = wire.receive(sock, fds=came)
-    missing = _warm(settings["models"])
+    missing = _import_what_notebooks_do()
     shell = worker.make_shell()
+    try:
+        settings, _ = wire.receive(sock)
+    except wire.WireError:  # nobody needed it
+        return
+    os.chdir(settings["folder"])
+    missing += _load(settings["models"])
     os.environ["HOME"] = HOME if settings["isolated"] else os.getcwd()
     for name in settings["forget"]:
         os.environ.pop(name, None)
@@ -75,13 +87,18 @@ def _threads() -> list[str]:
         return ["main"]
 
 
-def _warm(models: list[str]) -> list[str]:
+def _import_what_notebooks_do() -> list[str]:
     missing = []
     for name in WARM:
         try:
             importlib.import_module(name)
         except ImportError:
             missing.append(name)
+    return missing
+
+
+def _load(models: list[str]) -> list[str]:
+    missing = []
     import torch
 
     torch.set_num_threads(1)
@@ -98,26 +115,128 @@ def _warm(models: list[str]) -> list[str]:
     return missing
 
 
+@dataclass
+class _Client:
+    """Somebody who may open sandboxes: the starter, or a worker. ``guards`` are the sandboxes that it has open."""
+
+    sock: socket.socket
+    guards: set[int] = field(default_factory=set)
+
+
 def _obey(sock: socket.socket, shell: Any, isolated: bool) -> None:
-    while True:
-        came: list[int] = []
-        message, _ = wire.receive(sock, fds=came)
-        if message["do"] == "fork":
-            pid = os.fork()
-            if pid == 0:
-                _be_sandbox(sock, came[0], shell, message, isolated)
-            os.close(came[0])
-            wire.send(sock, {"pid": pid})
-        elif message["do"] == "end":
-            _end(message["pid"])
-            wire.send(sock, {"done": True})
-        else:
-            return
+    clients = {sock.fileno(): _Client(sock)}
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    try:
+        while True:
+            for number, _ in poll.poll():
+                client = clients[number]
+                came: list[int] = []
+                try:
+                    message, _ = wire.receive(client.sock, fds=came)
+                except wire.WireError:
+                    if client.sock is sock:
+                        return
+                    poll.unregister(number)
+                    del clients[number]
+                    _end_all(client)
+                    client.sock.close()
+                    continue
+                if message["do"] == "fork":
+                    pid = os.fork()
+                    if pid == 0:
+                        _be_sandbox([one.sock for one in clients.values()], came[0], shell, message, isolated)
+                    os.close(came[0])
+                    client.guards.add(pid)
+                    wire.send(client.sock, {"pid": pid})
+                elif message["do"] == "end":
+                    client.guards.discard(message["pid"])
+                    _end(message["pid"])
+                    wire.send(client.sock, {"done": True})
+                elif message["do"] == "worker" and client.sock is sock:
+                    *own, theirs = came
+                    pid = _hire([one.sock for one in clients.values()], own, theirs, message)
+                    for descriptor in own:
+                        os.close(descriptor)
+                    clients[theirs] = _Client(socket.socket(fileno=theirs))
+                    poll.register(theirs, select.POLLIN)
+                    wire.send(sock, {"pid": pid})
+                elif client.sock is sock:
+                    return
+    finally:
+        for client in clients.values():
+            _end_all(client)
 
 
-def _be_sandbox(control: socket.socket, keep: int, shell: Any, message: dict[str, Any], isolated: bool) -> None:
+def _end_all(client: _Client) -> None:
+    while client.guards:
+        _end(client.guards.pop())
+
+
+def _hire(ours: list[socket.socket], own: list[int], theirs: int, message: dict[str, Any]) -> int:
+    """Fork a trusted worker and let go of it, so that the starter becomes its parent; its process number."""
+    out, into = os.pipe()
+    middle = os.fork()
+    if middle == 0:
+        pid = os.fork()
+        if pid:
+            os.write(into, str(pid).encode())
+            os._exit(0)
+        os.close(out)
+        os.close(into)
+        for sock in ours:
+            sock.close()
+        os.close(theirs)
+        _be_worker(own, message)
+    os.close(into)
+    os.waitpid(middle, 0)
+    with os.fdopen(out, "rb") as pipe:
+        return int(pipe.read())
+
+
+def _be_worker(own: list[int], message: dict[str, Any]) -> None:
+    """In the fork: become `autograder.engine.worker` as if it had been started as a program. Never returns."""
+    code = 1
+    try:
+        os.setsid()
+        tasks, answers, lifeline, errors, sandboxes = own
+        os.dup2(errors, 1)
+        os.dup2(errors, 2)
+        os.close(errors)
+        os.environ.clear()
+        os.environ.update(message["environment"])
+        tempfile.tempdir = None
+        random.seed()
+        sys.argv = ["autograder-worker"]
+        sys.path[:0] = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+        _wait_for_the_parent(message["parent"])
+        leave_out_slow_imports()
+        from autograder import pipeline
+        from autograder.engine import worker as engine
+        from autograder.sandbox.client import WarmParent
+
+        about = message["warm"]
+        pipeline.adopt(WarmParent.shared(socket.socket(fileno=sandboxes), **about["parent"]), about["models"])
+        engine.main([str(tasks), str(answers), str(lifeline), str(message["follow"]), message["function"]])
+        pipeline.stop_parents()
+        code = 0
+    except BaseException:  # like an uncaught error in a program: its words, then exit code 1
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(code)
+
+
+def _wait_for_the_parent(parent: int) -> None:
+    """Until the fork between us has ended and the starter is the parent."""
+    until = time.monotonic() + _END_SECONDS
+    while os.getppid() != parent and time.monotonic() < until:
+        time.sleep(0.001)
+
+
+def _be_sandbox(ours: list[socket.socket], keep: int, shell: Any, message: dict[str, Any], isolated: bool) -> None:
     """In the fork: isolate, then serve. Never returns."""
-    control.detach()
+    for sock in ours:
+        sock.close()
     # Nothing of ours is to be found by name: a notebook sees what it sees on its author's machine.
     sys.argv = ["ipykernel_launcher.py"]
     for name in [name for name in sys.modules if name.split(".")[0] == "autograder"]:

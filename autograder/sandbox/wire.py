@@ -96,7 +96,7 @@ class _Reader:
             want = min(count - len(parts), 1 << 20)
             try:
                 if fds is not None and not parts:
-                    piece, came, _, _ = socket.recv_fds(self.sock, want, 4)
+                    piece, came, _, _ = socket.recv_fds(self.sock, want, 8)
                     fds += came
                 else:
                     piece = self.sock.recv(want)

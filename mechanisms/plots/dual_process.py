@@ -3,7 +3,6 @@
 - ``plot_use``: how often each rank of a class is drawn;
 - ``plot_sets``: one model's scores on the test sets, in words and bars;
 - ``plot_training``: what several trainings go by, score by score, over their steps;
-- ``plot_order``: the same scores measured before and after a reset;
 - ``plot_stops``: what is left at the end, by the step at which forgetting stopped, over seeds;
 - ``plot_conditions``: several ways of forgetting side by side, means over seeds with intervals.
 
@@ -86,11 +85,6 @@ def plot_training(
         ax.set_xlabel("training step")
     figure.legend(ncols=len(curves), frameon=False, loc="outside upper center")
     return figure
-
-
-def plot_order(before: Mapping[str, float], after: Mapping[str, float]) -> Figure:
-    """The same scores of one model, measured before and after its embeddings are reset."""
-    return plot_sets({"before the reset": before, "just after it": after})
 
 
 def plot_stops(

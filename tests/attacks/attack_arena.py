@@ -83,7 +83,7 @@ class Outcome:
     @cached_property
     def graded(self) -> Any:
         """The record as grade_submission gave it."""
-        from autograder.pipeline import graded_from
+        from autograder.graded import graded_from
 
         return graded_from(json.loads(self.record))
 

@@ -15,9 +15,10 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_output
 
+from autograder.graded import Graded
 from autograder.nbg.identity import exercise_of, role_of
 from autograder.nbg.results import GRADED, PARTLY, UNMATCHED, ExerciseResult, Result
-from autograder.pipeline import Graded, read_release
+from autograder.pipeline import read_release
 
 
 def points_of(student: str, exercise) -> float:

@@ -18,9 +18,9 @@ from autograder.audit import account
 from autograder.build.release import course_variable, nbgrader_api
 from autograder.database import GradebookError, gradebook_url, knows_chapter, shown_url
 from autograder.gradebook import Entry, Ledger, _late_penalties, read_history
+from autograder.graded import Graded
 from autograder.marks import student_marks
 from autograder.nbg.results import read_result
-from autograder.pipeline import Graded
 from autograder.sample_class import write_sample_class
 
 STUDENTS = ("anna", "partly-ben", "carla")

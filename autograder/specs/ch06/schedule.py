@@ -240,8 +240,8 @@ LOOP = Exercise(
         title="Step, measure, forget: in this order",
         difficulty=2,
         minutes=10,
-        why="Measure just after a reset and every score is near chance, whatever the model has learned. One line in "
-        "the wrong place would make a whole finding, or destroy one.",
+        why="Measure just after a reset and every score is lower than what the model has learned. One line in the "
+        "wrong place would make a whole finding, or destroy one.",
         paper="The order of the released script: step, evaluate, then perhaps reset.",
     ),
     groups=(
@@ -270,7 +270,7 @@ LOOP = Exercise(
         Mistake(
             resets_before_it_measures,
             "You measure just after a reset: the model has forgotten even the copula and the mask, and every score "
-            "is near chance. Measure first, then reset.",
+            "is far too low. Measure first, then reset.",
             2,
         ),
         Mistake(
