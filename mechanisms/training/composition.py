@@ -43,7 +43,7 @@ def edit(model, layer: int, head: int, write: Tensor, gain: float) -> list:
         kept["z"] = z[:, :, head]
 
     def change(out: Tensor, hook: Any) -> Tensor:
-        return out + (gain - 1) * component_output(kept["z"], model.W_O[layer, head], write)
+        return out + (gain - 1) * component_output(kept.pop("z"), model.W_O[layer, head], write)
 
     return [(f"blocks.{layer}.attn.hook_z", keep), (f"blocks.{layer}.hook_attn_out", change)]
 
