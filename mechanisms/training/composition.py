@@ -4,7 +4,8 @@
   query alone, through its keys alone, in the mover's attention, and in total;
 - ``rank_correlations``: which of the scores, or the singular value alone, goes with which effect;
 - ``channel``: how many things the mover can be turned to by coordinates in three directions, beside random directions;
-- ``edits``: gains on a few components, chosen on development lists and reported on others.
+- ``edits``: gains on a few components, chosen on development lists and reported on others;
+- ``fitted``: gains on all components, fitted on development lists, beside fewer components and other directions.
 
 Scores see weights only. Effects are shares of the logit difference: the missing thing minus the mean of those got.
 """
@@ -26,6 +27,8 @@ GAINS, QUERY_GAINS = (-1.0, 0.0, 2.0), (1.5, 2.0, 3.0)
 SCORES, EFFECTS = ("q", "k", "v", "strength", "q x strength"), ("query", "query, mean", "key", "total")
 SCREENED, SHORTLIST = 300, 10
 DRAWS = 20  # sets of random directions
+FIT_STEPS, FIT_BATCH, FIT_RATE, FIT_DRAWS = 60, 200, 0.05, 2
+ONE_GAINS = (0.6, 0.8, 1.2, 1.4, 1.6)
 
 
 def components(W_V: Tensor, W_O: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -37,15 +40,36 @@ def components(W_V: Tensor, W_O: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def edit(model, layer: int, head: int, write: Tensor, gain: float) -> list:
     """Hooks that scale one component's output: the same as the weight edit W_O + (gain - 1) W_O u u^T."""
-    kept = {}
+    kept: list[Tensor] = []  # emptied at once: hundreds of such hooks are held at a time
 
     def keep(z: Tensor, hook: Any) -> None:
-        kept["z"] = z[:, :, head]
+        kept.append(z[:, :, head])
 
     def change(out: Tensor, hook: Any) -> Tensor:
-        return out + (gain - 1) * component_output(kept.pop("z"), model.W_O[layer, head], write)
+        return out + (gain - 1) * component_output(kept.pop(), model.W_O[layer, head], write)
 
     return [(f"blocks.{layer}.attn.hook_z", keep), (f"blocks.{layer}.hook_attn_out", change)]
+
+
+def edits_of(model, writes: Mapping[tuple[int, int], Tensor], gains: Mapping[tuple[int, int], Tensor]) -> list:
+    """Hooks that scale what heads write along orthonormal directions: ``writes`` (layer, head) -> rows [k, d_model],
+    ``gains`` (layer, head) -> [k]. One component and one gain are ``edit``."""
+    hooks = []
+    for layer in sorted({layer for layer, _ in writes}):
+        here = [(head, rows, gains[at, head]) for (at, head), rows in writes.items() if at == layer]
+        W_O, kept = model.W_O[layer].detach(), []
+
+        def keep(z: Tensor, hook: Any, kept: list = kept) -> None:
+            kept.append(z)
+
+        def change(out: Tensor, hook: Any, here: list = here, W_O: Tensor = W_O, kept: list = kept) -> Tensor:
+            z = kept.pop()
+            for head, rows, gain in here:
+                out = out + ((z[:, :, head] @ (W_O[head] @ rows.T)) * (gain - 1)) @ rows
+            return out
+
+        hooks += [(f"blocks.{layer}.attn.hook_z", keep), (f"blocks.{layer}.hook_attn_out", change)]
+    return hooks
 
 
 def last(model, batch: Any, hooks: list) -> Tensor:
@@ -268,3 +292,74 @@ def edits(
         "before": report([]),
         "steps": steps,
     }
+
+
+def fit(
+    model, writes: Mapping[tuple[int, int], Tensor], chosen: Mapping[tuple[int, int], Tensor], development: Lists
+) -> dict[tuple[int, int], Tensor]:
+    """Gains of the directions ``writes`` that lower the cross-entropy on development lists; all else stays as it is.
+
+    Adam from a gain of 1, ``FIT_STEPS`` steps of ``FIT_BATCH`` lists; where ``chosen`` [k] is False the gain stays 1.
+    """
+    generator = torch.Generator().manual_seed(MEASURE_SEED)
+    shift = {spot: torch.zeros(len(rows), requires_grad=True) for spot, rows in writes.items()}
+    optimizer = torch.optim.Adam(shift.values(), lr=FIT_RATE)
+    for _ in range(FIT_STEPS):
+        rows = torch.randperm(len(development.prompts), generator=generator)[:FIT_BATCH]
+        with torch.enable_grad():
+            hooks = edits_of(model, writes, {spot: 1 + chosen[spot] * shift[spot] for spot in writes})
+            logits = model.run_with_hooks(development.prompts[rows], fwd_hooks=hooks)[:, -1]
+            loss = torch.nn.functional.cross_entropy(logits, development.targets[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return {spot: (1 + chosen[spot] * shift[spot]).detach() for spot in writes}
+
+
+def fitted(
+    model, rows: Sequence[Mapping[str, Any]], development: Lists, held_out: Lists, others: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Accuracy with ``fit``ted gains: of all components, of a quarter of them, and of as many random directions.
+
+    "one gain" is the best of ``ONE_GAINS`` for all of them alike, by development lists.
+    "random directions" are ``FIT_DRAWS`` turns of each head's own output space, fitted in the same way: what a gain on
+    any direction would do. A quarter of the components is taken by the highest, or the lowest, query score.
+    """
+    spots_of = {(row["layer"], row["head"]): None for row in rows}
+    writes = {spot: components(model.W_V[spot], model.W_O[spot])[2].detach() for spot in spots_of}
+    everything = {spot: torch.ones(len(found), dtype=torch.bool) for spot, found in writes.items()}
+    batches = {"development": development, "held_out": held_out, **others}
+
+    def quarter(highest: bool) -> dict[tuple[int, int], Tensor]:
+        order = sorted(rows, key=lambda row: -row["q"] if highest else row["q"])[: len(rows) // 4]
+        mask = {spot: torch.zeros_like(found) for spot, found in everything.items()}
+        for row in order:
+            mask[row["layer"], row["head"]][row["component"]] = True
+        return mask
+
+    def report(hooks: list) -> dict[str, float]:
+        return {name: hits(last(model, batch, hooks), batch) for name, batch in batches.items()}
+
+    def alike(gain: float) -> list:
+        return edits_of(model, writes, {spot: torch.full((len(own),), gain) for spot, own in writes.items()})
+
+    gains = fit(model, writes, everything, development)
+    one = max(ONE_GAINS, key=lambda gain: hits(last(model, development, alike(gain)), development))
+    found: dict[str, Any] = {
+        "length": held_out.items.shape[1],
+        "before": report([]),
+        "all components": report(edits_of(model, writes, gains)),
+        "one gain": {"gain": one, **report(alike(one))},
+        "gains": [gains[row["layer"], row["head"]][row["component"]].item() for row in rows],
+    }
+    for name, highest in (("highest scores", True), ("lowest scores", False)):
+        found[name] = report(edits_of(model, writes, fit(model, writes, quarter(highest), development)))
+    generator = torch.Generator().manual_seed(MEASURE_SEED)
+    found["random directions"] = []
+    for _ in range(FIT_DRAWS):
+        turned = {
+            spot: torch.linalg.qr(torch.randn(len(own), len(own), generator=generator))[0] @ own
+            for spot, own in writes.items()
+        }
+        found["random directions"].append(report(edits_of(model, turned, fit(model, turned, everything, development))))
+    return found

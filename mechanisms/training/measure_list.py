@@ -19,20 +19,21 @@ from mechanisms.training.composition import (
     component_rows,
     concentration,
     edits,
+    fitted,
+    last,
     rank_correlations,
 )
 
 MEASURE_SEED = 20_000
 
 
-@torch.no_grad()
 def measure(model, task: Task, n: int = 1000) -> dict[str, Any]:
     """All quantities of the model card; accuracies on ``n`` lists of each length, effects on 0.4 n."""
     generator, at = torch.Generator().manual_seed(MEASURE_SEED), (model.cfg.n_layers - 1, 0)
     report: dict[str, Any] = {"by_length": {}, "by_place": {}}
     for length in range(2, task.slots + 1):
         batch = lists(task, n, length, generator)
-        right = model(batch.prompts)[:, -1].argmax(-1) == batch.targets
+        right = last(model, batch, []).argmax(-1) == batch.targets
         report["by_length"][str(length)] = right.float().mean().item()
         if length in (task.longest, task.slots):
             shares = [right[batch.missing == place].float().mean().item() for place in range(length)]
@@ -45,6 +46,7 @@ def measure(model, task: Task, n: int = 1000) -> dict[str, Any]:
     development, held_out = (lists(task, count, task.slots, generator) for count in (3 * n // 2, 2 * n))
     short = {"lists of 4": lists(task, n, 4, generator)}
     report["edit"] = edits(model, development, held_out, short, at, rounds=3)
+    report["gains"] = fitted(model, rows, development, held_out, short)
     report["components"] = rows
     return report
 
@@ -55,6 +57,7 @@ def aims(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     lengths = sorted(by_length, key=int)
     fall = by_length[lengths[0]] - by_length[lengths[-1]]
     gain = report["edit"]["steps"][-1]["held_out"] - report["edit"]["before"]["held_out"]
+    fit = report["gains"]["all components"]["held_out"] - report["gains"]["before"]["held_out"]
     margin = turned["highest scores"] - turned["random"]["high"]
     rows = [
         ("accuracy, lists of 4", "above 95%", by_length["4"], by_length["4"] > 0.95),
@@ -90,6 +93,12 @@ def aims(report: Mapping[str, Any]) -> list[dict[str, Any]]:
             margin,
             margin > 0,
         ),
-        ("accuracy gained by an edit, longest lists", "at least 10 points", gain, gain >= 0.10),
+        (
+            "accuracy gained by three edits, longest lists",
+            "at least 10 points",
+            gain,
+            gain >= 0.10,
+        ),
+        ("accuracy gained by fitted gains of all components, longest lists", "at least 10 points", fit, fit >= 0.10),
     ]
     return [{"quantity": q, "aim": a, "measured": m, "met": bool(met)} for q, a, m, met in rows]

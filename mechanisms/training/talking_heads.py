@@ -25,6 +25,7 @@ from mechanisms.training.composition import (
     component_rows,
     concentration,
     edits,
+    last,
     rank_correlations,
     spots,
 )
@@ -45,6 +46,7 @@ def as_lists(batch: Batch) -> Lists:
     return Lists(batch.prompts, batch.targets, items, places, batch.info["position"])
 
 
+@torch.no_grad()
 def find_mover(model, batch: Lists) -> tuple[int, int]:
     """The head above layer 0 that prefers the missing item's place most, in attention from the last position."""
     _, cache = model.run_with_cache(batch.prompts)
@@ -56,14 +58,13 @@ def find_mover(model, batch: Lists) -> tuple[int, int]:
     return max(found, key=found.get)
 
 
-@torch.no_grad()
 def measure(n: int = 1000) -> dict[str, Any]:
     """Everything, in the order of the chapter; accuracies on ``n`` lists of each length."""
     from mechanisms.models import load as load_model
 
     model, corpus = load_model("lab-lm"), Corpus(SEED)
     batches = {length: as_lists(corpus.laundry(n, length)) for length in range(2, 9)}
-    right = {length: model(batch.prompts)[:, -1].argmax(-1) == batch.targets for length, batch in batches.items()}
+    right = {length: last(model, batch, []).argmax(-1) == batch.targets for length, batch in batches.items()}
     at = find_mover(model, batches[4])
     rows = component_rows(model, as_lists(corpus.laundry(2 * n // 5, 4)), at)
     development, held_out = (as_lists(corpus.laundry(count, 8)) for count in (n, 2 * n))
@@ -75,7 +76,7 @@ def measure(n: int = 1000) -> dict[str, Any]:
         "concentration": concentration(rows),
         "all_through": {effect: sum(column(rows, effect)) for effect in EFFECTS},
         "channel": channel(model, rows, as_lists(corpus.laundry(n // 5, 5)), at),
-        "edit": edits(model, development, held_out, {"indirect objects": corpus.ioi(n)}, at, rounds=2),
+        "edit": edits(model, development, held_out, {"indirect objects": corpus.ioi(n)}, at, rounds=1),
         "components": rows,
     }
 
