@@ -273,7 +273,7 @@ print("the planted talk is found in", ", ".join(f"{count} of 20 by the {name}" f
 #
 # By whole heads the *loud* one looks like the better partner: every one of its components overlaps a little with what
 # the reader reads, and that adds up. The writer's one component that the reader really listens to is too weak to count
-# in the norm of its head. Taken apart, it stands out: about twice the score of anything else. Over twenty plants: the
+# in the norm of its head. Taken apart, it stands out: five times the score of anything else. Over twenty plants: the
 # whole-head score and the strength find it never, the component score always.
 #
 # That is the paper's point, and it is *algebra*: it holds because we planted exactly one thing. Whether trained models
@@ -605,14 +605,39 @@ plots.plot_against(column("through keys"), others, column("layer"), "inhibition,
 # The picture is turned round: now the key score predicts, and the query score, and even the strength, do not. Two
 # scores, made from the same matrices by a transpose, and each predicts its own path and not the other's. Such a
 # **double dissociation** is far better evidence than one correlation: no general importance of components can explain
-# it.
+# it. But look at the colours before you believe it.
+#
+# </details>
+#
+# Layers differ from one another in many ways at a time. A score that did no more than tell layer 0 from layer 1 would
+# look like a predictor in the figures above. So ask again *within* each layer.
+
+# %% role="demo"
+from scipy.stats import spearmanr
+
+groups = {"all": column("layer") >= 0, "layer 0": column("layer") == 0, "layer 1": column("layer") == 1}
+for path in ("through query", "through keys"):
+    print(f"{'inhibition ' + path:28s}" + "".join(f"{where:>9s}" for where in groups))
+    for name, values in predictors.items():
+        cells = [spearmanr(values[here], column(path)[here]).statistic for here in groups.values()]
+        print(f"   {name:25s}" + "".join(f"{cell:+9.2f}" for cell in cells))
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# Much of the dissociation was a difference between two layers. Within layer 0 the score of the *wrong* kind goes with
+# the query effect nearly as well as the right one. What is left: in both layers the query score is ahead of the key
+# score for the query; for the keys of layer 0 it is the other way round, and clearly. (Layer 1 does next to nothing
+# through the keys, so its numbers there mean little.) Groups that differ in the cause *and* in the effect make
+# correlations that no single group has: look for them before you believe any scatter plot, and your own most of all.
 #
 # </details>
 #
 # One network is one observation. The course trains the recipe with several seeds (`python -m
 # mechanisms.training.list_sweep`), and measures effects on the logit difference between the missing thing and those
-# got. The marks are means with 95% intervals, the faint dots single seeds. "Given strength" is a *partial* rank
-# correlation: what the score says among components that are equally strong.
+# got. The marks are means with 95% intervals, the faint dots single seeds. "Within layers" is the mean of the layers'
+# own correlations. "Given strength" is a *partial* rank correlation: what the score says among components that are
+# equally strong.
 
 # %% role="demo"
 from mechanisms.training import list_sweep
@@ -620,10 +645,13 @@ from mechanisms.training import list_sweep
 runs = list_sweep.load()
 labels = {
     "query score": "q",
-    "… given strength": "q | strength",
+    "query score, within layers": "q, within layers",
+    "query score, given strength": "q | strength",
     "key score": "k",
-    "… given strength ": "k | strength",
+    "key score, within layers": "k, within layers",
+    "key score, given strength": "k | strength",
     "strength alone": "strength",
+    "strength, within layers": "strength, within layers",
     "query score × strength": "q x strength",
 }
 effects = {"component out of the mover's query": "query", "component out of the mover's keys": "key"}
@@ -641,9 +669,9 @@ plots.plot_correlations(
 # <details><summary>What you should see</summary>
 #
 # The blue marks (query) are high for the query score and near zero for the key score; the orange ones (keys) the other
-# way round. That is the evidence that weights say who talks *through what*. Then look at "strength alone" for the
-# query: it does as well as the score there, and whoever reports a score without this baseline has not shown that it is
-# needed.
+# way round. Within layers the two come closer together. That is the evidence that weights say who talks *through
+# what*, and its limit. Then look at "strength alone" for the query: it does as well as the score there, and whoever
+# reports a score without this baseline has not shown that it is needed.
 #
 # </details>
 #
@@ -851,6 +879,8 @@ print("accuracy by length:", "  ".join(f"{n}: {value:.0%}" for n, value in langu
 print(f"mover: head {language['mover'][0]}.{language['mover'][1]}; senders: the components of layer 0\n")
 print("rank correlation with …    removed through the query   removed everywhere")
 for label, p in labels.items():
+    if "layers" in label:
+        continue  # the senders are of one layer
     cells = [language["rank_correlations"][f"{effect}: {p}"] for effect in ("query", "total")]
     print(f"{label:28s}{cells[0]:+17.2f}{cells[1]:+23.2f}")
 through = language["all_through"]
@@ -873,8 +903,6 @@ print(f"removed everywhere, one by one, and added up: {through['total']:.0%}")
 # written by the code that measured it; the last one is yours, from this notebook.
 
 # %% role="demo"
-from scipy.stats import spearmanr
-
 from mechanisms.plots.claims import TALKING_HEADS, claims_table
 
 
@@ -919,7 +947,8 @@ claims_table(
 #
 # - *2 points*: the rank correlation of the query score with the inhibition score, together with that of the singular
 #   value alone (the free baseline) and of the score of the wrong kind (keys). One point if one comparison is missing.
-#   Naming the partial correlation, or that the product does best, is a plus.
+#   Seeing that the wrong kind comes close within a layer, the partial correlation, or that the product does best, is a
+#   plus.
 # - *1 point*: planted: one channel by construction; lab-list: trained, but the architecture forces talk through the
 #   query; lab-lm: free, and there the direct path is nearly empty. None is GPT-2; lab-lm is nearest in kind and far in
 #   size. Full marks for any reasoned answer that does not generalise from the planted case.

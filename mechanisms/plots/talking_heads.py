@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
@@ -64,6 +65,15 @@ def plot_whole_and_parts(whole: Mapping[str, float], parts: Mapping[str, Sequenc
     return figure
 
 
+def _mark_trained(ax: Axes, trained: int) -> None:
+    """A line between lengths that were in training and longer ones."""
+    ax.axvline(trained + 0.5, color=QUIET, linestyle="--", linewidth=1)
+    ax.annotate(
+        "longer than\nin training", (trained + 0.5, 0), xycoords=("data", "axes fraction"), xytext=(4, 6),
+        textcoords="offset points", fontsize=8, color=QUIET,
+    )  # fmt: skip
+
+
 def plot_recall(by_length: Sequence[float], by_place: Sequence[Sequence[float]], trained: int = 0) -> Figure:
     """Accuracy by length (index = length, NaN where there is none), and for each length by place in the list.
 
@@ -74,11 +84,7 @@ def plot_recall(by_length: Sequence[float], by_place: Sequence[Sequence[float]],
     figure, [left, right] = new_figure(8.4, 3.2, columns=2, width_ratios=[1, 1.35])
     left.plot(lengths, by_length[lengths], color=GOOD, marker="o")
     if trained:
-        left.axvline(trained + 0.5, color=QUIET, linestyle="--", linewidth=1)
-        left.annotate(
-            "longer than\nin training", (trained + 0.5, 0), xycoords=("data", "axes fraction"), xytext=(4, 6),
-            textcoords="offset points", fontsize=8, color=QUIET,
-        )  # fmt: skip
+        _mark_trained(left, trained)
     left.set_ylim(0, 1.04)
     left.set_xticks(lengths)
     left.yaxis.set_major_formatter(PercentFormatter(1))
@@ -150,8 +156,9 @@ def plot_reach(shares: Mapping[str, float], random: Mapping[str, float], title: 
     figure, [ax] = new_figure(6.8, 0.9 + 0.5 * len(shares))
     ax.axvspan(random["low"], random["high"], color=QUIET, alpha=0.25, label="random directions: lowest to highest")
     ax.axvline(random["mean"], color=QUIET, linestyle="--", label="their mean")
-    bars = ax.barh(range(len(shares)), list(shares.values()), height=0.55, color=COLORS[0])
-    ax.bar_label(bars, [f"{value:.0%}" for value in shares.values()], padding=3, fontsize=8)
+    ax.barh(range(len(shares)), list(shares.values()), height=0.55, color=COLORS[0])
+    for row, value in enumerate(shares.values()):  # beside the bar, and beside the band where the bar is short
+        ax.text(max(value, random["high"]) + 0.01, row, f"{value:.0%}", va="center", fontsize=8)
     ax.set_yticks(range(len(shares)), list(shares))
     ax.invert_yaxis()
     ax.set_xlim(0, 1.1)
@@ -169,7 +176,7 @@ def plot_edit(lengths: Sequence[int], accuracies: Mapping[str, Sequence[float]],
         style = ["-", "--", "-.", ":"][i % 4]
         ax.plot(lengths, values, color=COLORS[i], marker=MARKS[i], linestyle=style, label=name)
     if trained:
-        ax.axvline(trained + 0.5, color=QUIET, linestyle="--", linewidth=1)
+        _mark_trained(ax, trained)
     ax.set_ylim(0, 1.04)
     ax.set_xticks(list(lengths))
     ax.yaxis.set_major_formatter(PercentFormatter(1))

@@ -154,9 +154,21 @@ def partial(rows: Sequence[Mapping[str, Any]], score: str, effect: str) -> float
     return (a - b * c) / ((1 - b * b) * (1 - c * c)) ** 0.5
 
 
+def within_layers(rows: Sequence[Mapping[str, Any]], score: str, effect: str) -> float:
+    """Spearman's correlation among the components of one layer, averaged over layers.
+
+    Layers differ in both scores and effects, and a score that tells layers apart would seem to predict the effect.
+    """
+    layers = {row["layer"]: [r for r in rows if r["layer"] == row["layer"]] for row in rows}
+    return sum(_rho(here, score, effect) for here in layers.values()) / len(layers)
+
+
 def rank_correlations(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Spearman's correlation of every score with every effect, "effect: score"; and, beside, given the strength."""
-    plain = {f"{effect}: {score}": _rho(rows, score, effect) for effect in EFFECTS for score in SCORES}
+    """Spearman's correlation of every score with every effect, "effect: score"; beside it the same within layers, and
+    given the strength."""
+    pairs = [(effect, score) for effect in EFFECTS for score in SCORES]
+    plain = {f"{effect}: {score}": _rho(rows, score, effect) for effect, score in pairs}
+    plain |= {f"{effect}: {score}, within layers": within_layers(rows, score, effect) for effect, score in pairs}
     return plain | {
         f"{effect}: {score} | strength": partial(rows, score, effect) for effect in EFFECTS for score in "qkv"
     }

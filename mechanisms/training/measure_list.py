@@ -59,28 +59,24 @@ def aims(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     gain = report["edit"]["steps"][-1]["held_out"] - report["edit"]["before"]["held_out"]
     fit = report["gains"]["all components"]["held_out"] - report["gains"]["before"]["held_out"]
     margin = turned["highest scores"] - turned["random"]["high"]
+
+    def at_least(quantity: str, name: str) -> tuple[str, str, float, bool]:
+        return quantity, "at least 0.3", rho[name], rho[name] >= 0.3
+
+    def wrong_kind(quantity: str, where: str) -> tuple[str, str, float, bool]:
+        larger = max(rho[f"key: q{where}"], rho[f"query: k{where}"])
+        return quantity, "below 0.3", larger, larger < 0.3
+
     rows = [
         ("accuracy, lists of 4", "above 95%", by_length["4"], by_length["4"] > 0.95),
         ("accuracy falls from the shortest to the longest list", "by at least 10 points", fall, fall >= 0.10),
-        ("query score with query effect, rank correlation", "at least 0.3", rho["query: q"], rho["query: q"] >= 0.3),
-        (
-            "… among components of equal singular value",
-            "at least 0.3",
-            rho["query: q | strength"],
-            rho["query: q | strength"] >= 0.3,
-        ),
-        (
-            "key score with key effect, rank correlation",
-            "at least 0.3",
-            rho["key: k"],
-            rho["key: k"] >= 0.3,
-        ),
-        (
-            "scores of the wrong kind (query with key effect, key with query effect), the larger one",
-            "below 0.3",
-            max(rho["key: q"], rho["query: k"]),
-            max(rho["key: q"], rho["query: k"]) < 0.3,
-        ),
+        at_least("query score with query effect, rank correlation", "query: q"),
+        at_least("… within layers", "query: q, within layers"),
+        at_least("… among components of equal singular value", "query: q | strength"),
+        at_least("key score with key effect, rank correlation", "key: k"),
+        at_least("… within layers", "key: k, within layers"),
+        wrong_kind("scores of the wrong kind (query with key effect, key with query effect), the larger one", ""),
+        wrong_kind("… within layers", ", within layers"),
         (
             "query score before singular value",
             "score is the better predictor",

@@ -163,13 +163,13 @@ def test_the_recipe_is_the_one_that_the_command_runs():
 def test_the_aims_are_recomputed_and_those_not_met_are_told():
     again = aims(REPORT)
     assert [(row["quantity"], row["met"]) for row in CARD["aims"]] == [(row["quantity"], row["met"]) for row in again]
-    assert len(again) == 10
+    assert len(again) == 13
 
 
 def test_the_sweep_is_whole_and_its_first_seed_is_the_shipped_model():
     assert [run["seed"] for run in SWEEP] == list(range(list_sweep.SEEDS))
     for run in SWEEP:
-        assert run["recipe"] == asdict(Recipe(seed=run["seed"])) and len(run["aims"]) == 10
+        assert run["recipe"] == asdict(Recipe(seed=run["seed"])) and len(run["aims"]) == 13
     assert SWEEP[0]["rank_correlations"] == REPORT["rank_correlations"] and SWEEP[0]["edit"] == REPORT["edit"]
     assert SWEEP[0]["gains"] == REPORT["gains"]
 
