@@ -434,7 +434,7 @@ CIRCUIT_REUSE = (
 )
 
 
-def _over_seeds(condition: str) -> Callable[[Mapping[str, Any]], str]:
+def _trainings(condition: str) -> Callable[[Mapping[str, Any]], str]:
     def read(_report: Mapping[str, Any]) -> str:
         from mechanisms.training import relational_sweep
         from mechanisms.training.gating_sweep import mean_interval
@@ -520,8 +520,8 @@ RELATIONS = (
         "capitals about 10th → 4th, past tense about 7th → 3rd (GPT-2 medium)",
         _ranks,
     ),
-    Claim("seeds", "… over seeds of the recipe", "—", _over_seeds("regular")),
-    Claim("control", "… models whose facts are a random table", "—", _over_seeds("random table")),
+    Claim("seeds", "… over seeds of the recipe", "—", _trainings("regular")),
+    Claim("control", "… models whose facts are a random table", "—", _trainings("random table")),
     Claim(
         "held_out", "… words whose fact was held out", "out of domain: US states 20th → 3rd", _reach("held-out pairs")
     ),
