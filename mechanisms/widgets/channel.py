@@ -253,7 +253,10 @@ def channel_page(views: Mapping[str, Any], title: str) -> Page:
       row.append(name, bar);
       return row;
     }});
-    find("-bars").replaceChildren(...rows);
+    const table = document.createElement("table");
+    table.style.cssText = "border-collapse:collapse;font:13px sans-serif";
+    table.append(...rows);
+    find("-bars").replaceChildren(table);
     find("-said").textContent = "The mover looks most at " + prompt.things[winner(looks)] + ".";
   }}
   function put(event) {{

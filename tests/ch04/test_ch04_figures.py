@@ -46,7 +46,7 @@ def test_a_panel_says_its_rank_correlation():
     axes = draw("against").axes
     assert axes[0].get_title(loc="left").endswith("+1.00") and axes[1].get_title(loc="left").endswith("-0.50")
     named = plots.plot_against([0.1, 0.2], {"p": [1, 2]}, [0, 1], "effect", names=["head 7.3", "head 7.9"])
-    assert [text.get_text() for text in named.axes[0].get_legend().get_texts()] == ["head 7.3", "head 7.9"]
+    assert [text.get_text() for text in named.legends[0].get_texts()] == ["head 7.3", "head 7.9"]
 
 
 def test_lengths_without_prompts_are_not_drawn():
