@@ -19,8 +19,6 @@ import re
 import tokenize
 from typing import Any
 
-import jupytext
-
 from autograder.lean import MAX_CELLS, plain_text, wide_encoding
 
 MARK = re.compile(r"(?m)^[ \t]*(?:#|<!--)[ \t]*exercise:[ \t]*ch\d\d\.\w+")
@@ -123,6 +121,8 @@ def _script(text: str) -> list[Cell]:
 
 
 def _percent_script(text: str) -> list[Cell]:
+    import jupytext  # a quarter of a second, for what is rarely handed in
+
     try:
         cells = jupytext.reads(text, fmt="py:percent").cells
     except Exception:  # whatever a hostile header makes Jupytext or YAML raise: the marker comments are still there

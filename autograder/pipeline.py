@@ -18,12 +18,13 @@ import nbformat
 from autograder.graded import Graded
 from autograder.nbg.harmless import harmless
 from autograder.nbg.identity import role_of
+from autograder.nbg.imports import imports_of
 from autograder.nbg.intake import find_submission, take_in
 from autograder.nbg.links import refuse_links
 from autograder.nbg.reference import chapter_reference
 from autograder.nbg.results import UNMATCHED, Result
-from autograder.sandbox.client import WarmParent
 from autograder.sandbox.protections import protections
+from autograder.sandbox.warm import WarmParent
 from autograder.session import record, run_notebook, write_outputs
 from mechanisms.errors import BadNotebook, UsageError
 
@@ -127,7 +128,10 @@ def warm_parent(project: Project, chapter: Chapter, *, trust: bool = False) -> W
     parent = _parents.get(key)
     if parent is None or not parent.alive:
         parent = _parents[key] = WarmParent(
-            chapter.models, isolated, covered=(project.course, project.root / "solutions")
+            chapter.models,
+            isolated,
+            covered=(project.course, project.root / "solutions"),
+            imports=imports_of(project.release(chapter)),
         )
     return parent
 

@@ -17,19 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 from nbformat.v4 import new_output
 
-from autograder.nbg.identity import exercise_of, role_of
+from autograder.nbg.identity import SKIPPED, exercise_of, role_of
 from autograder.nbg.reference import HiddenExercise
 from autograder.nbg.results import PARTLY, Result
-from autograder.sandbox.client import Cell, Gone, Session, Snapshot, WarmParent
+from autograder.sandbox.client import Cell, Gone, Session, Snapshot
 from autograder.sandbox.limits import Limits
+from autograder.sandbox.warm import WarmParent
 from mechanisms.check.verdict import STUB
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from autograder.specs.base import Chapter
-
-SKIPPED = ("demo", "paper", "predict", "copy", "check")
 
 
 @dataclass

@@ -739,7 +739,7 @@ check(set_channel)  # exercise: ch04.set_channel
 # range that they have by themselves**, and note which of the listed things the mover looks at most.
 
 # %% role="demo"
-from mechanisms.training.composition import reached
+from mechanisms.training.composition_scores import reached
 
 top = sorted(table, key=lambda row: -row["q"])
 few = lab.lists(task, 60, 6, torch.Generator().manual_seed(5))

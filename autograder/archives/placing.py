@@ -106,7 +106,7 @@ def collect(
                 one.order += number * 10_000_000
             _one_assignment(staged)
             everything += staged
-        mover = _Mover(project, table, dry_run, collected)
+        mover = _Mover(project, table, folder, dry_run, collected)
         mover.run(everything)
     collected.lines.sort(key=lambda line: (line.source, line.file))
     return collected
@@ -164,9 +164,10 @@ def _told_apart(staged: list[Staged]) -> list[Staged]:
 class _Mover:
     """Decides about each student's files and moves them."""
 
-    def __init__(self, project: Project, table: Table, dry_run: bool, collected: Collected):
+    def __init__(self, project: Project, table: Table, folder: Path, dry_run: bool, collected: Collected):
         self.project = project
         self.table = table
+        self.folder = folder
         self.dry_run = dry_run
         self.collected = collected
         self.stamp = datetime.now(UTC).isoformat(timespec="seconds")
@@ -285,10 +286,14 @@ class _Mover:
         place = self.project.course / "replaced" / student / chapter.slug / _for_file(self.stamp)
         place = _free(place)
         if not self.dry_run:
-            place.mkdir(parents=True)
+            copies = _free(self.folder / "replaced")
+            copies.mkdir()
             stamp = folder / TIMESTAMP
             for old in [*there, *([stamp] if stamp.is_file() else [])]:
-                shutil.copy2(old, _free(place / old.name), follow_symlinks=False)
+                shutil.copy2(old, _free(copies / old.name), follow_symlinks=False)
+            # Renamed when complete: ended in between, no half a copy is left.
+            place.parent.mkdir(parents=True, exist_ok=True)
+            copies.rename(place)
         return self._below(place)
 
     def _aside(self, one: Staged, student: str) -> str:

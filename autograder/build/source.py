@@ -15,7 +15,6 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import jupytext
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
@@ -59,6 +58,8 @@ def read_source(path: Path) -> list[SourceCell]:
     headers = [number for number, line in enumerate(lines) if _HEADER.match(line)]
     if not headers:
         raise BuildError(f"{path.name} has no cell: it needs at least one line that starts with '# %%'.")
+    import jupytext  # a quarter of a second, which grading need not wait for
+
     parsed = jupytext.reads("\n".join(lines[headers[0] :]) + "\n", fmt="py:percent").cells
     if len(parsed) != len(headers):
         raise BuildError(f"{path.name} has {len(headers)} '# %%' lines but reads as {len(parsed)} cells.")

@@ -20,7 +20,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from autograder.sandbox.client import WarmParent
+from autograder.sandbox.warm import WarmParent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,11 +32,12 @@ SHARE = 6
 
 @dataclass(frozen=True)
 class Warm:
-    """What the warm process shall have loaded (``models``), and how it isolates (see `WarmParent`)."""
+    """What the warm process shall have loaded (``models``, ``imports``), and how it isolates (see `WarmParent`)."""
 
     models: tuple[str, ...]
     isolated: bool
     covered: tuple[Path, ...] = ()
+    imports: tuple[str, ...] = ()
 
 
 def possible() -> bool:
@@ -51,7 +52,7 @@ class Nursery:
         _subreaper(True)
         self.warm = warm
         self.hired = 0
-        self.parent = WarmParent(warm.models, warm.isolated, warm.covered, scratch)
+        self.parent = WarmParent(warm.models, warm.isolated, warm.covered, scratch, warm.imports)
 
     @property
     def full(self) -> bool:

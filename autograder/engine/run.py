@@ -25,6 +25,7 @@ from autograder.engine.nursery import Warm
 from autograder.engine.pool import PIPELINE, Outcome, Task, grade_here, usable_cores
 from autograder.gradebook import Entry, Ledger, State, failed
 from autograder.graded import Graded, graded_from
+from autograder.nbg.imports import imports_of
 from autograder.nbg.results import FAILED, GRADED, PARTLY, Result, read_result
 from autograder.sandbox.protections import protections
 from mechanisms.errors import UsageError
@@ -143,9 +144,11 @@ def _outcomes(
 
 def _warm(project: Project, order: Order, due: list[_Due]) -> Warm:
     """What the process has to have loaded from which workers and sandboxes are forked."""
-    models = dict.fromkeys(name for one in due for name in one.chapter.models)
+    chapters = {one.chapter.slug: one.chapter for one in due}.values()
+    models = dict.fromkeys(name for chapter in chapters for name in chapter.models)
+    imports = dict.fromkeys(line for chapter in chapters for line in imports_of(project.release(chapter)))
     isolated = not order.trust or protections().enough
-    return Warm(tuple(models), isolated, (project.course, project.root / "solutions"))
+    return Warm(tuple(models), isolated, (project.course, project.root / "solutions"), tuple(imports))
 
 
 def _due(project: Project, chapter: Chapter, order: Order, ledger: Ledger, tally: Tally) -> Iterator[_Due]:

@@ -40,6 +40,9 @@ _BARE_CHECK = re.compile(r"^[ \t]*check\([ \t]*(?P<name>\w+)[ \t]*\)[ \t]*(?:#.*
 # How sure an identification is: higher wins, among equals the later cell wins.
 BY_MARKER, BY_GRADE_ID, BY_CELL_ID, BY_FUNCTION = 4, 3, 2, 1
 
+# Cells of ours that grading does not run: figures, demonstrations, predictions, and checks (these it makes itself).
+SKIPPED = ("demo", "paper", "predict", "copy", "check")
+
 Key = tuple[str, str]
 
 

@@ -2,7 +2,8 @@
 
 - started by `client` with a scrubbed environment and one socket; it never sees a reference, a hidden case, a
   gradebook or a secret, because a fork carries all of its memory;
-- ``main`` imports what notebooks import, loads the lab models, makes the shell, then obeys: fork, end, stop;
+- ``main`` imports what every notebook needs and what the released ones import, loads their lab models, makes the
+  shell, then obeys: fork, end, stop;
 - for its starter alone it also forks *trusted workers* of the engine, which then open sandboxes through sockets of
   their own: one warm process serves them all. A worker gets its environment and learns secrets only after its fork, so
   no sandbox has them;
@@ -31,50 +32,32 @@ from autograder.sandbox import wire, worker
 from autograder.sandbox.isolate import enter, plan_from, refuse
 from autograder.sandbox.start import HOME
 
-# What notebooks import, imported once here. What is not installed is not imported.
-WARM = (
-    "numpy",
-    "torch",
-    "torch.nn.functional",
-    "safetensors.torch",
-    "mechanisms.torchvision_ops",
-    "transformers",
-    "transformer_lens",
-    "scipy.stats",
-    "jaxtyping",
-    "einops",
-    "matplotlib.pyplot",
-    "IPython",
-    "ipywidgets",
-    "tqdm.auto",
-    "mechanisms",
-    "mechanisms.check",
-    "mechanisms.check.remote",
-    "mechanisms.data",
-    "mechanisms.models",
-    "mechanisms.plots",
-    "mechanisms.widgets",
-)
+# What every submission needs, imported before it is known which notebooks come. Those say what else.
+BASE = ("numpy", "torch", "safetensors.torch", "IPython", "mechanisms.check", "mechanisms.check.remote")
 _END_SECONDS = 10.0
+_LOOK_AGAIN = 1  # milliseconds
 
 
 def main(number: int) -> None:
     """Warm up, say so, and obey until the socket (file descriptor ``number``) is closed."""
     sock = socket.socket(fileno=number)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command that started this; it closes the socket
-    missing = _import_what_notebooks_do()
+    gc.disable()  # looking for garbage while importing takes a sixth of the time and finds none
+    for name in BASE:
+        importlib.import_module(name)
     shell = worker.make_shell()
     try:
         settings, _ = wire.receive(sock)
     except wire.WireError:  # nobody needed it
         return
     os.chdir(settings["folder"])
-    missing += _load(settings["models"])
+    missing = [*_import(settings["imports"]), *_load(settings["models"])]
     os.environ["HOME"] = HOME if settings["isolated"] else os.getcwd()
     for name in settings["forget"]:
         os.environ.pop(name, None)
     gc.collect()
     gc.freeze()
+    gc.enable()
     wire.send(sock, {"ready": True, "missing": missing, "threads": len(_threads()), "pid": os.getpid()})
     with contextlib.suppress(wire.WireError):
         _obey(sock, shell, settings["isolated"])
@@ -87,13 +70,14 @@ def _threads() -> list[str]:
         return ["main"]
 
 
-def _import_what_notebooks_do() -> list[str]:
+def _import(statements: list[str]) -> list[str]:
+    """Run import statements of released notebooks; those that fail, which then fail in the notebook, with its words."""
     missing = []
-    for name in WARM:
+    for statement in statements:
         try:
-            importlib.import_module(name)
-        except ImportError:
-            missing.append(name)
+            exec(statement, {"__name__": "__main__"})
+        except Exception:  # whatever it is: it is the notebook's to show
+            missing.append(statement)
     return missing
 
 
@@ -127,9 +111,17 @@ def _obey(sock: socket.socket, shell: Any, isolated: bool) -> None:
     clients = {sock.fileno(): _Client(sock)}
     poll = select.poll()
     poll.register(sock, select.POLLIN)
+    ending: dict[int, tuple[_Client, float]] = {}
     try:
         while True:
-            for number, _ in poll.poll():
+            # While a sandbox ends the others go on; whether it has ended is asked often.
+            ready = poll.poll(_LOOK_AGAIN if ending else None)
+            for pid, (client, until) in list(ending.items()):
+                if _has_ended(pid, until):
+                    del ending[pid]
+                    with contextlib.suppress(wire.WireError, OSError):
+                        wire.send(client.sock, {"done": True})
+            for number, _ in ready:
                 client = clients[number]
                 came: list[int] = []
                 try:
@@ -151,8 +143,8 @@ def _obey(sock: socket.socket, shell: Any, isolated: bool) -> None:
                     wire.send(client.sock, {"pid": pid})
                 elif message["do"] == "end":
                     client.guards.discard(message["pid"])
-                    _end(message["pid"])
-                    wire.send(client.sock, {"done": True})
+                    _ask_to_end(message["pid"])
+                    ending[message["pid"]] = client, time.monotonic() + _END_SECONDS
                 elif message["do"] == "worker" and client.sock is sock:
                     *own, theirs = came
                     pid = _hire([one.sock for one in clients.values()], own, theirs, message)
@@ -166,6 +158,8 @@ def _obey(sock: socket.socket, shell: Any, isolated: bool) -> None:
     finally:
         for client in clients.values():
             _end_all(client)
+        for pid in ending:
+            _end(pid)
 
 
 def _end_all(client: _Client) -> None:
@@ -211,9 +205,12 @@ def _be_worker(own: list[int], message: dict[str, Any]) -> None:
         sys.path[:0] = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
         _wait_for_the_parent(message["parent"])
         leave_out_slow_imports()
+        gc.disable()
         from autograder import pipeline
         from autograder.engine import worker as engine
-        from autograder.sandbox.client import WarmParent
+
+        gc.enable()
+        from autograder.sandbox.warm import WarmParent
 
         about = message["warm"]
         pipeline.adopt(WarmParent.shared(socket.socket(fileno=sandboxes), **about["parent"]), about["models"])
@@ -266,12 +263,26 @@ def _be_sandbox(ours: list[socket.socket], keep: int, shell: Any, message: dict[
 
 def _end(pid: int) -> None:
     """End a guard, which ends its sandbox; wait until both are gone."""
-    deadline = time.monotonic() + _END_SECONDS
-    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+    until = time.monotonic() + _END_SECONDS
+    _ask_to_end(pid)
+    while not _has_ended(pid, until):
+        time.sleep(_LOOK_AGAIN / 1000)
+
+
+def _ask_to_end(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
-        while os.waitpid(pid, os.WNOHANG)[0] == 0:
-            if time.monotonic() > deadline:
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
-                return
-            time.sleep(0.002)
+
+
+def _has_ended(pid: int, until: float) -> bool:
+    """Whether a guard has ended; past the time ``until`` it is killed, and with it the sandbox."""
+    try:
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            return True
+        if time.monotonic() > until:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            return True
+    except (ProcessLookupError, ChildProcessError):
+        return True
+    return False

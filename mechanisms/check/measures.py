@@ -72,3 +72,58 @@ def linear_map(answer: Any, inputs: dict[str, Any], held_out: dict[str, Any]) ->
         }
     hits = (x.double() @ answer.double()).argmax(-1) == y
     return {"reaches the accuracy asked for on data never seen": bool(hits.double().mean() >= held_out["at_least"])}
+
+
+@register("caption-map")
+def caption_map(answer: Any, inputs: dict[str, Any], held_out: dict[str, Any]) -> dict[str, Any]:
+    """A linear map {"weight" [k * d_lm, d_img], "bias" [k * d_lm]} by the captions that it gives to images never seen.
+
+    ``inputs``: model (a language model's name) and k. ``held_out``: features [n, d_img], labels [n, 3] (size, colour,
+    category), at_least a share of right words for each of the three and for "all words". The verdict is which of them
+    are reached, and whether captions differ between images at all. A map whose training left the language model
+    changed ("language_model" of the answer: {"is_changed": True}) is refused: it belongs to the changed model.
+    """
+    from mechanisms.check.run import model
+    from mechanisms.data.scenes.creatures import ATTRIBUTES
+    from mechanisms.training.limber import Map, continue_text, named
+
+    if answer.get("language_model", {}).get("is_changed"):
+        return {
+            "$refused": {"type": "model", "message": "its training changed the language model, which is to be frozen"}
+        }
+    lm, k, features = model(inputs["model"].name), inputs["k"], held_out["features"]
+    rows, columns = k * lm.config.n_embd, features.shape[1]
+    weight, bias = answer["weight"], answer["bias"]
+    if weight.shape != (rows, columns) or bias.shape != (rows,):
+        told = f"it is no map from {columns} numbers to {rows}: weight [{rows}, {columns}] and bias [{rows}] are asked"
+        return {"$refused": {"type": "shape", "message": told}}
+    prompts = Map(weight.float(), bias.float(), k).prompts(features)
+    said = named(continue_text(lm, prompts, "a", 3))
+    hits = (said == held_out["labels"]).float()
+    right = dict(zip(ATTRIBUTES, hits.mean(0).tolist(), strict=True)) | {"all words": hits.mean().item()}
+    reached = {
+        f"{name}: enough right on new scenes": right[name] >= least for name, least in held_out["at_least"].items()
+    }
+    return {"captions differ between images": len(said.unique(dim=0)) > 1, **reached}
+
+
+@register("word-vectors")
+def word_vectors(answer: Any, inputs: dict[str, Any], held_out: dict[str, Any]) -> dict[str, Any]:
+    """Word vectors [n_words, d] by the answers that sums of two of them give about images never seen.
+
+    ``held_out``: images [n, d], captions [n, 5, 2] (word ids, true candidate first, then two other shapes, two other
+    colours), at_least a share for "shape" and "colour". The verdict: does the true caption beat those with another
+    shape, and those with another colour, often enough, and is it at least not avoided.
+    """
+    images, captions = held_out["images"], held_out["captions"]
+    n_words, d = int(inputs["captions"].max()) + 1, images.shape[1]
+    if type(answer) is not torch.Tensor or answer.ndim != 2 or answer.shape[1] != d or answer.shape[0] < n_words:
+        told = f"it is no table of word vectors: one row of {d} numbers for each word is asked"
+        return {"$refused": {"type": "shape", "message": told}}
+    scores = (answer.float()[captions].sum(2) * images[:, None]).sum(-1)
+    beaten = (scores[:, :1] > scores[:, 1:]).float().mean(0)
+    shares = {"shape": beaten[:2].mean().item(), "colour": beaten[2:].mean().item()}
+    reached = {
+        f"{name}s told apart often enough": share >= held_out["at_least"][name] for name, share in shares.items()
+    }
+    return {"the true caption is not avoided": min(shares.values()) > 0.3, **reached}

@@ -4,7 +4,7 @@
   one printed sentence and None, so that a notebook runs to its end without it;
 - ``paper_facts``: countries, capitals and the first token of each capital for a real tokenizer;
 - ``conflicts_by_length``: conflict prompts as token tensors, grouped by length so that nothing needs padding;
-- ``locate``: where a model can be had here, or why it cannot.
+- ``locate``: where a model can be had here, or why it cannot; ``hub_answers``: whether the hub can be reached.
 
 Weights are looked for in the folder MECHANISMS_PAPER_DIR (``<folder>/EleutherAI/pythia-1.4b``), if it is set, in
 the Hugging Face cache, then on the hub.
@@ -87,7 +87,7 @@ def locate(name: str, device: str | torch.device | None) -> tuple[str, str | Non
             return str(folder), None
     if device is None and not torch.cuda.is_available():
         return name, "it needs a GPU, and PyTorch finds none"
-    if not _in_cache(name) and not _hub_answers():
+    if not _in_cache(name) and not hub_answers():
         return name, "its weights are not on this machine and the Hugging Face hub does not answer"
     return name, None
 
@@ -99,7 +99,7 @@ def _in_cache(name: str) -> bool:
     return any(isinstance(try_to_load_from_cache(name, file), str) for file in weights)
 
 
-def _hub_answers() -> bool:
+def hub_answers() -> bool:
     """One quick request: the hub's own client would retry for half a minute before it gives up."""
     from huggingface_hub import constants, get_session
 

@@ -260,6 +260,281 @@ TALKING_HEADS = (
 )
 
 
+def _limber(read: Callable[[Any, list], str]) -> Callable[[Mapping[str, Any]], str]:
+    """A cell that ``read`` makes from the sweep's module and its main runs."""
+
+    def cell(_report: Mapping[str, Any]) -> str:
+        from mechanisms.training import limber_sweep
+
+        runs = limber_sweep.load().get(limber_sweep.MAIN)
+        return read(limber_sweep, runs) if runs else "not run yet"
+
+    return cell
+
+
+def _words(what: str) -> Callable[[Mapping[str, Any]], str]:
+    return _limber(
+        lambda sweep, runs: ", ".join(
+            f"{name} {found[what]['mean']:.2f}" for name, found in sweep.summary(runs, (what,)).items()
+        )
+    )
+
+
+def _gap(one: str, other: str, what: str) -> Callable[[Mapping[str, Any]], str]:
+    def read(sweep: Any, runs: list) -> str:
+        found = sweep.difference(runs, one, other, what)
+        return f"{found['mean']:+.2f} [{found['low']:+.2f}, {found['high']:+.2f}] ({found['n']} seeds)"
+
+    return _limber(read)
+
+
+LIMBER = (
+    Claim("size", "Visual property: size is captioned right", "all encoders about equally (text)", _words("size")),
+    Claim("colour", "Visual property: colour is captioned right", "all encoders about equally", _words("colour")),
+    Claim(
+        "category",
+        "Category is captioned right",
+        "BEIT (no language) < NF-ResNet50 (labels) < CLIP (captions)",
+        _words("category"),
+    ),
+    Claim(
+        "order",
+        "Category: captions minus self-supervised",
+        "positive (ordering only)",
+        _gap("captions", "self-supervised", "category"),
+    ),
+    Claim(
+        "captions_labels",
+        "Category: captions minus labels",
+        "positive (ordering only)",
+        _gap("captions", "labels", "category"),
+    ),
+    Claim(
+        "random",
+        "Category: random minus self-supervised",
+        "negative: random NF-ResNet50 is worst (from readers' notes)",
+        _gap("random", "self-supervised", "category"),
+    ),
+    Claim("sound", "What only text tells (a sound) is read out of the prompts", "—", _words("sound")),
+    Claim(
+        "frozen",
+        "The language model is unchanged, bit for bit",
+        "frozen",
+        _limber(
+            lambda sweep, runs: f"{sum(bool(run['language model unchanged']) for run in runs)} of {len(runs)} seeds"
+        ),
+    ),
+)
+
+
+def _circuits(read: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any]], str]:
+    """A lab number of chapter 03, from the sweep's runs of the shipped recipe."""
+
+    def lab(sweep: Mapping[str, Any]) -> str:
+        from mechanisms.training import circuits_sweep
+
+        return read(circuits_sweep.summary(sweep["lab-lm"])) if sweep.get("lab-lm") else "not run yet"
+
+    return lab
+
+
+def _range(found: Mapping[str, float], form: str = ".0%") -> str:
+    return f"{found['mean']:{form}} ({found['least']:{form}} to {found['most']:{form}})" if found else "none"
+
+
+def _shared(task: str) -> Callable[[Mapping[str, Any]], str]:
+    def read(found: Mapping[str, Any]) -> str:
+        one = found["overlap"][task]
+        return (
+            f"{_range(one['of_union'])} of the union, {_range(one['of_first'])} of the first circuit; better than "
+            f"chance (P < .05) in {one['significant']} of {one['seeds']} seeds"
+        )
+
+    return _circuits(read)
+
+
+def _lift(found: Mapping[str, Any]) -> str:
+    def told(one: Mapping[str, Any]) -> str:
+        lift = one["lift"]
+        return (
+            f"{_range(one['repaired'])}: {100 * lift['mean']:+.0f} points [{100 * lift['low']:+.0f}, "
+            f"{100 * lift['high']:+.0f}], 20 or more in {one['lifted']} of {one['seeds']}; breaks "
+            f"{one['new_errors']['mean']:.1%}"
+        )
+
+    able = found["repair where learned"]
+    return f"seeds trained whatever came: {told(found['repair'])}" + (
+        f". All seeds that learned coloured objects: {told(able)}" if able["seeds"] > 1 else ""
+    )
+
+
+def _in_able(*parts: tuple[str, str, str]) -> Callable[[Mapping[str, Any]], str]:
+    """Levels over the seeds that learned coloured objects: (words, key, format) each."""
+
+    def read(found: Mapping[str, Any]) -> str:
+        able = found["repair where learned"]
+        return ", ".join(f"{words} {_range(able[key], form)}".strip() for words, key, form in parts)
+
+    return _circuits(read)
+
+
+CIRCUIT_REUSE = (
+    Claim(
+        "overlap",
+        "Heads shared by indirect and coloured objects",
+        "25/32 = 78% (abstract; section 4), definition of the share not known to us",
+        _shared("coloured objects"),
+    ),
+    Claim(
+        "control",
+        "Heads shared by indirect objects and a control task",
+        "3/18 = 16.7% (Greater-Than), 25% (World Capitals; appendix H)",
+        _shared("capitals (control)"),
+    ),
+    Claim(
+        "base",
+        "Coloured objects, model unchanged",
+        "49.6% (section 5; one sentence says 49.7%)",
+        _circuits(
+            lambda found: (
+                f"objects never asked about, seeds that learned: {_range(found['repair where learned']['base'])} "
+                f"({found['learned']} of {found['tried']} seeds learned)"
+            )
+        ),
+    ),
+    Claim(
+        "repair",
+        "… with inhibition heads made to look at the wrong colours",
+        "81.5% (inhibition heads), 93.7% (with the negative mover), no new errors (section 5)",
+        _circuits(_lift),
+    ),
+    Claim(
+        "controls",
+        "… with the same heads made to look at the other objects, or at the start",
+        "—",
+        _in_able(("unchanged", "base", ".0%"), ("objects", "objects", ".0%"), ("start", "bos", ".0%")),
+    ),
+    Claim(
+        "shift",
+        "What this does to a mover's attention",
+        "−8.7% to wrong colours, +2.7% to the right one (section 5)",
+        _in_able(("wrong colours", "mover_to_wrong", "+.1%"), ("right colour", "mover_to_right", "+.1%")),
+    ),
+    Claim(
+        "agreement",
+        "Rank correlation of the intervention's effect with the path-patching effect",
+        "Spearman 0.69 (section 5)",
+        _circuits(
+            lambda found: (
+                f"{found['agreement']['rho']:+.2f} over {found['agreement']['n']} heads of all seeds, "
+                f"p = {found['agreement']['p']:.3f}"
+            )
+        ),
+    ),
+)
+
+
+def _trainings(condition: str) -> Callable[[Mapping[str, Any]], str]:
+    def read(_report: Mapping[str, Any]) -> str:
+        from mechanisms.training import relational_sweep
+        from mechanisms.training.gating_sweep import mean_interval
+
+        runs = relational_sweep.by_condition(relational_sweep.load()).get(condition)
+        if not runs:
+            return "not run yet"
+        found = [relational_sweep.hits(run) for run in runs]
+        own = mean_interval([one["own"] for one in found])
+        control = max(sum(one[key] for one in found) / len(found) for key in ("random", "other"))
+        held = sum(map(relational_sweep.holds, runs))
+        return (
+            f"mean {own['mean']:.0%} [{max(own['low'], 0):.0%}, {min(own['high'], 1):.0%}] of contexts, larger control "
+            f"{control:.1%}; at least 5 times both in {held} of {len(runs)} seeds"
+        )
+
+    return read
+
+
+def _x_shapes(report: Mapping[str, Any]) -> str:
+    from mechanisms.training.measure_relational import x_shapes
+
+    shapes = x_shapes(report)
+    peaks = ", ".join(f"{shape['peak']:.2f}" for shape in shapes)
+    places = ", ".join(str(shape["application"]) for shape in shapes)
+    count = sum(shape["x_shaped"] for shape in shapes)
+    return f"{count} of 3 relations; argument up to {peaks}, answer leads from: {places}"
+
+
+def _injection(report: Mapping[str, Any]) -> str:
+    own, noise, other = (
+        sum(row[key] for row in report["injection"]) / len(report["injection"])
+        for key in ("hits", "random", "other relation")
+    )
+    return f"{own:.0%} on top; random {noise:.1%}, other relation {other:.1%}"
+
+
+def _ranks(report: Mapping[str, Any]) -> str:
+    before, after = (
+        sum(row[key] for row in report["injection"]) / len(report["injection"]) for key in ("rank before", "rank after")
+    )
+    return f"{before:.1f} → {after:.1f} (0: on top)"
+
+
+def _reach(kind: str) -> Callable[[Mapping[str, Any]], str]:
+    def read(report: Mapping[str, Any]) -> str:
+        found = report["reach"][kind]
+        return (
+            f"{found['hits']:.0%} on top (random {found['random']:.1%}), "
+            f"mean rank {found['rank before']:.1f} → {found['rank after']:.1f}"
+        )
+
+    return read
+
+
+def _removal(report: Mapping[str, Any]) -> str:
+    whole, none = report["removal"][0], report["removal"][-1]
+    return ", ".join(f"{kind} −{whole[kind] - none[kind]:.0%}" for kind in ("abstractive", "extractive"))
+
+
+RELATIONS = (
+    Claim(
+        "x_shape",
+        "Argument first, then the answer: X-shaped curves on correct items",
+        "yes, GPT-2 small to BLOOM-176B; the answer overtakes about two thirds up",
+        _x_shapes,
+    ),
+    Claim(
+        "ffn_share",
+        "What FFNs write of answer − argument, in logits",
+        "FFN 19 of GPT-2 medium makes the switch in the worked example",
+        lambda report: ", ".join(f"{share:.0%}" for share in report["FFN share"]) + " (past, upper, plural)",
+    ),
+    Claim(
+        "injection",
+        "One prompt's vector in unrelated contexts: target on top",
+        "upper case almost always; past tense about 8% (the authors' demo)",
+        _injection,
+    ),
+    Claim(
+        "rank",
+        "… mean rank of the target, before → after",
+        "capitals about 10th → 4th, past tense about 7th → 3rd (GPT-2 medium)",
+        _ranks,
+    ),
+    Claim("seeds", "… over seeds of the recipe", "—", _trainings("regular")),
+    Claim("control", "… models whose facts are a random table", "—", _trainings("random table")),
+    Claim(
+        "held_out", "… words whose fact was held out", "out of domain: US states 20th → 3rd", _reach("held-out pairs")
+    ),
+    Claim("new", "… verbs that no fact ever named", "—", _reach("new stems")),
+    Claim(
+        "removal",
+        "Accuracy lost when FFNs are removed",
+        "BLOOM-176B, 24 FFNs: abstractive −73 points, extractive −17",
+        _removal,
+    ),
+)
+
+
 def _error(report: Mapping[str, Any]) -> str:
     found = report["prediction"]["absolute_error"]
     within = report["prediction"]["share_within_25_percent"]
@@ -380,6 +655,18 @@ DUAL_PROCESS = (
         _forgetting("random", _HIDDEN_WAYS),
     ),
     Claim(
+        "hard",
+        "… the same against the whole vocabulary (the paper's metric)",
+        "vanilla loses it with time, forgetting keeps it (" + _CURVES + ")",
+        _forgetting("random, whole vocabulary", _HIDDEN_WAYS),
+    ),
+    Claim(
+        "hard_gap",
+        "… temporary minus vanilla, seed by seed",
+        "forgetting keeps it (direction)",
+        _forgetting_gap("hidden, temporary", "hidden, vanilla", "random, whole vocabulary"),
+    ),
+    Claim(
         "head_and_tail",
         "… conflict with rare tokens minus conflict with frequent ones, temporary: by context",
         "weights preferred for head tokens, context for tail tokens (direction)",
@@ -441,3 +728,93 @@ def claims_table(
         row = [claim.text, claim.paper, claim.lab(measured)]
         rows.append(row + ([yours.get(claim.key, "—")] if yours is not None else []))
     return ClaimsTable(header, rows)
+
+
+def _binding(read: Callable[[Any], str]) -> Callable[[Mapping[str, Any]], str]:
+    def told(_report: Mapping[str, Any]) -> str:
+        from mechanisms.training import binding_sweep
+
+        runs = binding_sweep.load().get(binding_sweep.MAIN)
+        return read(runs) if runs else "not run yet"
+
+    return told
+
+
+def _interval(*keys: str) -> Callable[[Mapping[str, Any]], str]:
+    def read(runs: Any) -> str:
+        from mechanisms.training.binding_sweep import over_seeds
+
+        found = over_seeds(runs, *keys)
+        return f"{found['mean']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
+
+    return _binding(read)
+
+
+def _kinds(*keys: str) -> Callable[[Mapping[str, Any]], str]:
+    """Means over seeds of all five heads: ``keys`` are setting, split and quantity."""
+
+    def read(runs: Any) -> str:
+        from mechanisms.training.binding_sweep import over_seeds
+        from mechanisms.training.composition import KINDS
+
+        return ", ".join(f"{kind} {over_seeds(runs, 'heads', kind, *keys)['mean']:.2f}" for kind in KINDS)
+
+    return _binding(read)
+
+
+BINDING = (
+    Claim(
+        "single",
+        "One object, five captions, CLIP as it is",
+        "composes well (abstract; no number verified)",
+        _interval("zero-shot", "single", "seen pairs", "five-way"),
+    ),
+    Claim(
+        "two",
+        "One of two objects (chance 0.20, without binding 0.33)",
+        "drops dramatically (abstract; no number verified)",
+        _interval("zero-shot", "two", "seen pairs", "five-way"),
+    ),
+    Claim(
+        "crossed",
+        "The true pair against a crossed one (a coin: 0.50)",
+        "—",
+        _interval("zero-shot", "two", "seen pairs", "two-way, crossed pair"),
+    ),
+    Claim(
+        "whole",
+        "A caption of both objects against its nouns exchanged (a coin: 0.50)",
+        "—",
+        _interval("zero-shot", "two", "seen pairs", "two-way, whole caption"),
+    ),
+    Claim(
+        "single_heads",
+        "Composition heads, one object, seen pairs",
+        "—",
+        _kinds("single", "seen pairs", "five-way"),
+    ),
+    Claim(
+        "single_held",
+        "Composition heads, one object, held-out pairs",
+        "—",
+        _kinds("single", "held-out pairs", "five-way"),
+    ),
+    Claim(
+        "two_held",
+        "Composition heads, one of two objects, held-out pairs",
+        "RF 20.36%; fine-tuned CLIP 0.25% (text of the paper)",
+        _kinds("two", "held-out pairs", "five-way"),
+    ),
+    Claim(
+        "order",
+        "Composition heads: true order against exchanged nouns (a coin: 0.50)",
+        "at best chance on the whole (abstract; five-way)",
+        _kinds("relation", "seen pairs", "two-way, order"),
+    ),
+    Claim(
+        "parts",
+        "One of two objects, the better half of the image, nothing trained",
+        "—",
+        _interval("zero-shot", "two", "seen pairs", "five-way, parts"),
+    ),
+)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from mechanisms.data.missing_item import Task, lists
-from mechanisms.training.composition import (
+from mechanisms.training.composition_scores import (
     EFFECTS,
     channel,
     column,

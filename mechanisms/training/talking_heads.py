@@ -18,7 +18,7 @@ import torch
 
 from mechanisms.data.documents import Batch, Corpus
 from mechanisms.data.missing_item import Lists
-from mechanisms.training.composition import (
+from mechanisms.training.composition_scores import (
     EFFECTS,
     channel,
     column,

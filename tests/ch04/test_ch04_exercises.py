@@ -9,7 +9,7 @@ from mechanisms import models
 from mechanisms.data.missing_item import Task, lists
 from mechanisms.models.mover import Mover
 from mechanisms.models.planted_channel import plant
-from mechanisms.training import composition
+from mechanisms.training import composition_scores as composition
 
 
 def head(model, spot):

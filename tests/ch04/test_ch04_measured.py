@@ -15,7 +15,8 @@ from mechanisms import models
 from mechanisms.data.documents import Corpus
 from mechanisms.data.missing_item import Task, lists
 from mechanisms.plots.claims import TALKING_HEADS, claims_table
-from mechanisms.training import composition, list_sweep, talking_heads
+from mechanisms.training import composition_scores as composition
+from mechanisms.training import list_sweep, talking_heads
 from mechanisms.training.lab_list import Recipe
 from mechanisms.training.measure_list import aims
 

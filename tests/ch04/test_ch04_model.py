@@ -138,7 +138,7 @@ def test_the_mover_is_the_models_own_head(name):
 
 
 def test_the_components_of_a_head_write_what_the_head_writes(lists_model):
-    from mechanisms.training.composition import components
+    from mechanisms.training.composition_scores import components
 
     batch = lists(Task(), 4, 5, torch.Generator().manual_seed(0))
     mover = Mover(lists_model, batch.prompts, 2, 0)

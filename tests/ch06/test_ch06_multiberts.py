@@ -88,7 +88,7 @@ def test_too_small_a_treebank_is_one_sentence(root, monkeypatch):
 
 def test_without_the_model_one_sentence(capsys, monkeypatch):
     monkeypatch.delenv("MECHANISMS_PAPER_DIR", raising=False)
-    monkeypatch.setattr(paper, "_hub_answers", lambda: False)
+    monkeypatch.setattr(paper, "hub_answers", lambda: False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert multiberts.load_multibert(2000) is None
     assert multiberts.load_multibert(2000, device="cpu") is None

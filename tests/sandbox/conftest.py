@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from small import SMALL
 
-from autograder.sandbox.client import WarmParent
 from autograder.sandbox.protections import protections
+from autograder.sandbox.warm import WarmParent
 
 
 @pytest.fixture(scope="session")

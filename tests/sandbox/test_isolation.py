@@ -11,7 +11,8 @@ import pytest
 from small import SMALL
 
 from autograder.project import REPOSITORY
-from autograder.sandbox.client import Gone, NoSandbox, WarmParent
+from autograder.sandbox.client import Gone
+from autograder.sandbox.warm import NoSandbox, WarmParent
 
 ATTEMPTS = {
     "the references": f"open({str(REPOSITORY / 'solutions' / '02_factual_recall.py')!r})",
