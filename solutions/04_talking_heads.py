@@ -772,19 +772,22 @@ plots.plot_reach(shares, control, "Lists of 6, coordinates within their natural 
 #
 # </details>
 #
-# Drag the point: the two strongest directions of the channel, and the mover's attention over the list that follows. The
-# cross is where the model itself stands.
+# Move the point with the sliders. The map shows, for two coordinates of the channel, which thing the mover looks at
+# most; the third slider turns the page to another value of the third. The cross is where the model itself stands, the
+# dashed frame the natural range of the coordinates: the map goes twice as far.
 
 # %% role="demo"
 from mechanisms.widgets import channel_pad, channel_views
 
-channel_pad(channel_views(model, task, at, directions, few, prompts=3))
+views = channel_views(model, task, at, directions, few)
+print(f"on average {views['winners']:.1f} of 6 things win somewhere; shown are the lists in which most do")
+channel_pad(views)
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Regions, one for each thing that can win, with soft borders between them, and some things that never win here however
-# you move: two dimensions have room for only so many corners. That is the crowding of section 5, seen from inside.
+# Regions, one for each thing that can win, with soft borders between them, and some things that never win, however you
+# move: three dimensions have room for only so many corners. That is the crowding of section 5, seen from inside.
 #
 # </details>
 #

@@ -113,7 +113,7 @@ def plot_against(
     from scipy.stats import spearmanr
 
     effect, groups = torch.as_tensor(effect), torch.as_tensor(groups)
-    figure, axes = new_figure(2.75 * len(predictors) + 0.5, 3.1, columns=len(predictors), sharey=True)
+    figure, axes = new_figure(2.2 * len(predictors) + 0.7, 3.1, columns=len(predictors), sharey=True)
     for ax, (name, values) in zip(axes, predictors.items(), strict=True):
         values = torch.as_tensor(values)
         for group in groups.unique().tolist():
@@ -126,7 +126,7 @@ def plot_against(
         ax.set_xlabel(name)
         ax.set_title(f"rank correlation {spearmanr(values, effect).statistic:+.2f}", loc="left", fontsize=9)
     axes[0].set_ylabel(ylabel)
-    axes[0].legend(frameon=False, fontsize=8)
+    figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, loc="outside upper center", ncols=4)
     return figure
 
 
