@@ -21,7 +21,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mechanisms.data.binding import text
-from mechanisms.models.paper import _hub_answers
+from mechanisms.models.paper import hub_answers
 
 NAMES = ("ViT-B-32", "RN50")
 ENLARGE = 7  # from 32 pixels a side to 224, each pixel a square
@@ -48,7 +48,7 @@ def load_clip(name: str = NAMES[0], device: str | None = None) -> Clip | None:
     local = Path(folder) / f"{name}.pt" if folder else None
     if local is None or not local.exists():
         local = None
-        if problem is None and not _hub_answers():
+        if problem is None and not hub_answers():
             problem = "the Hugging Face hub does not answer"
     if problem is None:
         try:

@@ -97,8 +97,9 @@ def value(found: Mapping[str, Any], *keys: str) -> float:
 
 
 def over_seeds(runs: Sequence[Mapping[str, Any]], *keys: str) -> dict[str, float]:
-    """Mean over seeds of one number with its interval, "mean", "low", "high", "n"."""
-    return mean_interval([value(found, *keys) for found in runs])
+    """Mean over seeds of one share with Student's interval, cut off at 0 and 1: "mean", "low", "high", "n"."""
+    found = mean_interval([value(run, *keys) for run in runs])
+    return {**found, "low": max(0.0, found["low"]), "high": min(1.0, found["high"])}
 
 
 def aims(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -96,6 +96,10 @@ def test_bad_wishes_are_refused_in_a_sentence(call):
 def test_paper_scale_runs_offline_on_random_weights(solution, name, tmp_path, monkeypatch):
     import open_clip
 
+    small = open_clip.get_model_config(name)  # a copy: the same architecture, fewer and narrower layers
+    small["vision_cfg"] |= {"layers": [1, 1, 1, 1] if name == "RN50" else 1, "width": 64}
+    small["text_cfg"] |= {"layers": 1, "width": 64, "heads": 2}
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, name, small)
     torch.save(open_clip.create_model(name, pretrained=None).state_dict(), tmp_path / f"{name}.pt")
     monkeypatch.setenv("MECHANISMS_PAPER_DIR", str(tmp_path))
     big = paper_clip.load_clip(name, device="cpu")
@@ -112,7 +116,7 @@ def test_paper_scale_runs_offline_on_random_weights(solution, name, tmp_path, mo
 def test_without_a_gpu_one_sentence_says_so(monkeypatch, capsys):
     monkeypatch.delenv("MECHANISMS_PAPER_DIR", raising=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(paper_clip, "_hub_answers", lambda: False)
+    monkeypatch.setattr(paper_clip, "hub_answers", lambda: False)
     assert paper_clip.load_clip() is None
     said = capsys.readouterr().out.strip()
     assert "needs a GPU" in said and len(said.splitlines()) == 1
