@@ -3,7 +3,8 @@
 - ``python -m mechanisms.training.binding_sweep`` trains lab-clip for five seeds and measures zero-shot answers and
   composition heads; then the changed recipes of ``OTHERS``, zero-shot; the result is kept in
   ``mechanisms/data/binding_sweep.json`` at once, and a sweep that was stopped goes on where it was;
-- ``value`` reads one number of one run, ``over_seeds`` its mean with Student's 95% interval;
+- ``value`` reads one number of one run, ``over_seeds`` its mean with Student's 95% interval, ``difference`` the mean
+  difference of two recipes, seed by seed;
 - ``aims`` gives the chapter's aims over all seeds.
 
 No run is left out of the file or of a mean.
@@ -31,6 +32,7 @@ TABLE = Path(__file__).parents[1] / "data" / "binding_sweep.json"
 MAIN = "lab"
 OTHERS: dict[str, dict[str, Any]] = {
     "captions that name one": {"named": "some"},
+    "captions that name one, twice as long": {"named": "some", "steps": 2000},
     "ResNet": {"tower": "resnet"},
     "ResNet, captions that name one": {"tower": "resnet", "named": "some"},
     "trained twice as long": {"steps": 2000},
@@ -97,8 +99,15 @@ def value(found: Mapping[str, Any], *keys: str) -> float:
 
 
 def over_seeds(runs: Sequence[Mapping[str, Any]], *keys: str) -> dict[str, float]:
-    """Mean over seeds of one number with its interval, "mean", "low", "high", "n"."""
-    return mean_interval([value(found, *keys) for found in runs])
+    """Mean over seeds of one share with Student's interval, cut off at 0 and 1: "mean", "low", "high", "n"."""
+    found = mean_interval([value(run, *keys) for run in runs])
+    return {**found, "low": max(0.0, found["low"]), "high": min(1.0, found["high"])}
+
+
+def difference(runs: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]], *keys: str) -> dict[str, float]:
+    """One share of ``runs`` less the same of ``others``, seed by seed: mean with Student's interval."""
+    before = {found["seed"]: value(found, *keys) for found in others}
+    return mean_interval([value(found, *keys) - before[found["seed"]] for found in runs if found["seed"] in before])
 
 
 def aims(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
