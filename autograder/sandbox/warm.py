@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from autograder.sandbox.client import Session
 
 START_SECONDS = 300.0
+_LAST_SECONDS = 10.0
 
 # Never seen from inside, wherever the packages lie.
 _PRIVATE = tuple(REPOSITORY / name for name in ("autograder", "solutions", "tests", "course", "tools", ".git"))
@@ -121,8 +122,9 @@ class WarmParent:
         raise NoSandbox(f"The sandbox could not be started: {words or 'its process said nothing'}.") from None
 
     def _last_words(self) -> str:
-        with contextlib.suppress(OSError, ValueError, subprocess.TimeoutExpired):
-            self.process.wait(2)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(_LAST_SECONDS)
+        with contextlib.suppress(OSError, ValueError):
             lines = (self.process.stderr.read() or b"").decode("utf-8", "replace").strip().splitlines()
             return lines[-1][:300] if lines else ""
         return ""

@@ -83,16 +83,23 @@ def model(name: str) -> Any:
 
         loaded = models.load(name, fresh=True)
         # TransformerLens puts hooks of its own on some architectures in the first run: those are no one's mistake.
-        with torch.no_grad():
-            loaded(torch.zeros(1, 1, dtype=torch.long))
+        if hasattr(loaded, "run_with_cache"):
+            with torch.no_grad():
+                loaded(torch.zeros(1, 1, dtype=torch.long))
         _models[name] = (loaded, _state(loaded), _hook_count(loaded))
     loaded = _models[name][0]
-    loaded.reset_hooks()
+    _reset_hooks(loaded)
     return loaded
 
 
 def _state(loaded: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {key: value.detach().clone() for key, value in loaded.state_dict().items() if torch.is_tensor(value)}
+
+
+def _reset_hooks(loaded: torch.nn.Module) -> None:
+    """Remove the hooks that TransformerLens knows of; a model of transformers' own classes has none of those."""
+    if hasattr(loaded, "reset_hooks"):
+        loaded.reset_hooks()
 
 
 def _hook_count(loaded: torch.nn.Module) -> int:
@@ -114,8 +121,8 @@ def _clean_up(name: str) -> list[str]:
     loaded, before, own_hooks = _models[name]
     notes = []
     hooks = _hook_count(loaded) > own_hooks
-    loaded.reset_hooks()
-    if _hook_count(loaded) > own_hooks:  # registered with torch itself, which reset_hooks does not know
+    _reset_hooks(loaded)
+    if _hook_count(loaded) > own_hooks:  # registered with torch itself, which that does not know
         del _models[name]
     if hooks:
         notes.append("left a hook on the model, so every later run of the model is changed too")

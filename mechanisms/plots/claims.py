@@ -148,6 +148,118 @@ GATING = (
 )
 
 
+def _over_seeds(read: Callable[[Mapping[str, Any]], float], form: str = "{:.2f}") -> str:
+    from mechanisms.training import list_sweep
+
+    runs = list_sweep.load()
+    if not runs:
+        return "sweep not run yet"
+    found = list_sweep.interval(runs, read)
+    if found["n"] == 1:
+        return "one seed"
+    shown = (form.format(found[name]) for name in ("mean", "low", "high"))
+    return "{} [{}, {}] in {} seeds".format(*shown, found["n"])
+
+
+def _rho(score: str, effect: str = "query") -> Callable[[Mapping[str, Any]], str]:
+    def read(report: Mapping[str, Any]) -> str:
+        from mechanisms.training import talking_heads
+
+        key, language = f"{effect}: {score}", talking_heads.load()["rank_correlations"]
+        seeds = _over_seeds(lambda run: run["rank_correlations"][key], "{:+.2f}")
+        return f"ρ = {report['rank_correlations'][key]:+.2f}; {seeds}; lab-lm {language[key]:+.2f}"
+
+    return read
+
+
+def _by_length(report: Mapping[str, Any]) -> str:
+    from mechanisms.training import talking_heads
+
+    language = talking_heads.load()["by_length"]
+    own = ", ".join(f"{report['by_length'][n]:.1%} at {n}" for n in ("4", "8", "12"))
+    return f"{own}; lab-lm {language['4']:.1%} at 4, {language['8']:.1%} at 8"
+
+
+def _two_of_a_head(report: Mapping[str, Any]) -> str:
+    found = report["concentration"]
+    seeds = _over_seeds(lambda run: run["concentration"]["two of a head"], "{:.0%}")
+    return f"{found['two of a head']:.0%} ({found['even']:.0%} if spread evenly); {seeds}"
+
+
+def _turned(report: Mapping[str, Any]) -> str:
+    found, wide = report["channel"]["natural"], report["channel"]["wide"]
+    seeds = _over_seeds(lambda run: run["channel"]["natural"]["highest scores"], "{:.0%}")
+    random = found["random"]
+    return (
+        f"{found['highest scores']:.0%} of the things of a list, random directions {random['low']:.0%} to "
+        f"{random['high']:.0%} (natural range); {wide['highest scores']:.0%} against {wide['random']['low']:.0%} to "
+        f"{wide['random']['high']:.0%} (wide); {seeds}"
+    )
+
+
+def _mended(report: Mapping[str, Any]) -> str:
+    from mechanisms.training import talking_heads
+    from mechanisms.training.list_sweep import gained
+
+    found, language = report["edit"], talking_heads.load()["edit"]
+    seeds = _over_seeds(lambda run: 100 * gained(run), "{:+.1f}")
+    return (
+        f"{found['before']['held_out']:.1%} → {found['steps'][-1]['held_out']:.1%} at {found['length']} things; points "
+        f"gained {seeds}; lab-lm {language['before']['held_out']:.1%} → {language['steps'][-1]['held_out']:.1%} at "
+        f"{language['length']}"
+    )
+
+
+def _fitted(report: Mapping[str, Any]) -> str:
+    from mechanisms.training.list_sweep import fitted
+
+    found = report["gains"]
+    seeds = _over_seeds(lambda run: 100 * fitted(run, "all components"), "{:+.1f}")
+    random = [draw["held_out"] for draw in found["random directions"]]
+    return (
+        f"{found['before']['held_out']:.1%} → {found['all components']['held_out']:.1%} at {found['length']} things "
+        f"(random directions: {min(random):.1%} to {max(random):.1%}); points gained {seeds}"
+    )
+
+
+TALKING_HEADS = (
+    Claim("falls", "Laundry-list accuracy falls with length", "falls (tables not known to us)", _by_length),
+    Claim(
+        "score",
+        "The score of a component goes with what its removal does, through the mover's query",
+        "interactions can be predicted from weights after the decomposition (abstract)",
+        _rho("q"),
+    ),
+    Claim("strength", "… the baseline: its singular value alone", "—", _rho("strength")),
+    Claim("given", "… the score among components of equal strength (partial)", "—", _rho("q | strength")),
+    Claim("within", "… within layers", "—", _rho("q, within layers")),
+    Claim("wrong", "… the score of the wrong kind, through keys", "—", _rho("k")),
+    Claim("wrong_within", "… … within layers", "—", _rho("k, within layers")),
+    Claim("keys", "… through the mover's keys instead: the key score", "—", _rho("k", "key")),
+    Claim("keys_wrong", "… … the score of the wrong kind, through queries", "—", _rho("q", "key")),
+    Claim("keys_strength", "… … the baseline: the singular value alone", "—", _rho("strength", "key")),
+    Claim(
+        "concentration",
+        "The effect of a head sits in one or two of its components",
+        "so for the inhibition heads of GPT-2 (figure 2)",
+        _two_of_a_head,
+    ),
+    Claim(
+        "channel",
+        "A channel of three dimensions turns the mover to the things of a list",
+        "a 3-D subspace of GPT-2 indexes list positions (later versions of the abstract)",
+        _turned,
+    ),
+    Claim(
+        "edit",
+        "An edit raises laundry-list accuracy: three edits, chosen on other lists",
+        "“often by over 20%” (abstract)",
+        _mended,
+    ),
+    Claim("gains", "… a gain for each component, fitted on other lists", "—", _fitted),
+)
+
+
 def _limber(read: Callable[[Any, list], str]) -> Callable[[Mapping[str, Any]], str]:
     """A cell that ``read`` makes from the sweep's module and its main runs."""
 
@@ -211,6 +323,214 @@ LIMBER = (
         _limber(
             lambda sweep, runs: f"{sum(bool(run['language model unchanged']) for run in runs)} of {len(runs)} seeds"
         ),
+    ),
+)
+
+
+def _circuits(read: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any]], str]:
+    """A lab number of chapter 03, from the sweep's runs of the shipped recipe."""
+
+    def lab(sweep: Mapping[str, Any]) -> str:
+        from mechanisms.training import circuits_sweep
+
+        return read(circuits_sweep.summary(sweep["lab-lm"])) if sweep.get("lab-lm") else "not run yet"
+
+    return lab
+
+
+def _range(found: Mapping[str, float], form: str = ".0%") -> str:
+    return f"{found['mean']:{form}} ({found['least']:{form}} to {found['most']:{form}})" if found else "none"
+
+
+def _shared(task: str) -> Callable[[Mapping[str, Any]], str]:
+    def read(found: Mapping[str, Any]) -> str:
+        one = found["overlap"][task]
+        return (
+            f"{_range(one['of_union'])} of the union, {_range(one['of_first'])} of the first circuit; better than "
+            f"chance (P < .05) in {one['significant']} of {one['seeds']} seeds"
+        )
+
+    return _circuits(read)
+
+
+def _lift(found: Mapping[str, Any]) -> str:
+    def told(one: Mapping[str, Any]) -> str:
+        lift = one["lift"]
+        return (
+            f"{_range(one['repaired'])}: {100 * lift['mean']:+.0f} points [{100 * lift['low']:+.0f}, "
+            f"{100 * lift['high']:+.0f}], 20 or more in {one['lifted']} of {one['seeds']}; breaks "
+            f"{one['new_errors']['mean']:.1%}"
+        )
+
+    able = found["repair where learned"]
+    return f"seeds trained whatever came: {told(found['repair'])}" + (
+        f". All seeds that learned coloured objects: {told(able)}" if able["seeds"] > 1 else ""
+    )
+
+
+def _in_able(*parts: tuple[str, str, str]) -> Callable[[Mapping[str, Any]], str]:
+    """Levels over the seeds that learned coloured objects: (words, key, format) each."""
+
+    def read(found: Mapping[str, Any]) -> str:
+        able = found["repair where learned"]
+        return ", ".join(f"{words} {_range(able[key], form)}".strip() for words, key, form in parts)
+
+    return _circuits(read)
+
+
+CIRCUIT_REUSE = (
+    Claim(
+        "overlap",
+        "Heads shared by indirect and coloured objects",
+        "25/32 = 78% (abstract; section 4), definition of the share not known to us",
+        _shared("coloured objects"),
+    ),
+    Claim(
+        "control",
+        "Heads shared by indirect objects and a control task",
+        "3/18 = 16.7% (Greater-Than), 25% (World Capitals; appendix H)",
+        _shared("capitals (control)"),
+    ),
+    Claim(
+        "base",
+        "Coloured objects, model unchanged",
+        "49.6% (section 5; one sentence says 49.7%)",
+        _circuits(
+            lambda found: (
+                f"objects never asked about, seeds that learned: {_range(found['repair where learned']['base'])} "
+                f"({found['learned']} of {found['tried']} seeds learned)"
+            )
+        ),
+    ),
+    Claim(
+        "repair",
+        "… with inhibition heads made to look at the wrong colours",
+        "81.5% (inhibition heads), 93.7% (with the negative mover), no new errors (section 5)",
+        _circuits(_lift),
+    ),
+    Claim(
+        "controls",
+        "… with the same heads made to look at the other objects, or at the start",
+        "—",
+        _in_able(("unchanged", "base", ".0%"), ("objects", "objects", ".0%"), ("start", "bos", ".0%")),
+    ),
+    Claim(
+        "shift",
+        "What this does to a mover's attention",
+        "−8.7% to wrong colours, +2.7% to the right one (section 5)",
+        _in_able(("wrong colours", "mover_to_wrong", "+.1%"), ("right colour", "mover_to_right", "+.1%")),
+    ),
+    Claim(
+        "agreement",
+        "Rank correlation of the intervention's effect with the path-patching effect",
+        "Spearman 0.69 (section 5)",
+        _circuits(
+            lambda found: (
+                f"{found['agreement']['rho']:+.2f} over {found['agreement']['n']} heads of all seeds, "
+                f"p = {found['agreement']['p']:.3f}"
+            )
+        ),
+    ),
+)
+
+
+def _trainings(condition: str) -> Callable[[Mapping[str, Any]], str]:
+    def read(_report: Mapping[str, Any]) -> str:
+        from mechanisms.training import relational_sweep
+        from mechanisms.training.gating_sweep import mean_interval
+
+        runs = relational_sweep.by_condition(relational_sweep.load()).get(condition)
+        if not runs:
+            return "not run yet"
+        found = [relational_sweep.hits(run) for run in runs]
+        own = mean_interval([one["own"] for one in found])
+        control = max(sum(one[key] for one in found) / len(found) for key in ("random", "other"))
+        held = sum(map(relational_sweep.holds, runs))
+        return (
+            f"mean {own['mean']:.0%} [{max(own['low'], 0):.0%}, {min(own['high'], 1):.0%}] of contexts, larger control "
+            f"{control:.1%}; at least 5 times both in {held} of {len(runs)} seeds"
+        )
+
+    return read
+
+
+def _x_shapes(report: Mapping[str, Any]) -> str:
+    from mechanisms.training.measure_relational import x_shapes
+
+    shapes = x_shapes(report)
+    peaks = ", ".join(f"{shape['peak']:.2f}" for shape in shapes)
+    places = ", ".join(str(shape["application"]) for shape in shapes)
+    count = sum(shape["x_shaped"] for shape in shapes)
+    return f"{count} of 3 relations; argument up to {peaks}, answer leads from: {places}"
+
+
+def _injection(report: Mapping[str, Any]) -> str:
+    own, noise, other = (
+        sum(row[key] for row in report["injection"]) / len(report["injection"])
+        for key in ("hits", "random", "other relation")
+    )
+    return f"{own:.0%} on top; random {noise:.1%}, other relation {other:.1%}"
+
+
+def _ranks(report: Mapping[str, Any]) -> str:
+    before, after = (
+        sum(row[key] for row in report["injection"]) / len(report["injection"]) for key in ("rank before", "rank after")
+    )
+    return f"{before:.1f} → {after:.1f} (0: on top)"
+
+
+def _reach(kind: str) -> Callable[[Mapping[str, Any]], str]:
+    def read(report: Mapping[str, Any]) -> str:
+        found = report["reach"][kind]
+        return (
+            f"{found['hits']:.0%} on top (random {found['random']:.1%}), "
+            f"mean rank {found['rank before']:.1f} → {found['rank after']:.1f}"
+        )
+
+    return read
+
+
+def _removal(report: Mapping[str, Any]) -> str:
+    whole, none = report["removal"][0], report["removal"][-1]
+    return ", ".join(f"{kind} −{whole[kind] - none[kind]:.0%}" for kind in ("abstractive", "extractive"))
+
+
+RELATIONS = (
+    Claim(
+        "x_shape",
+        "Argument first, then the answer: X-shaped curves on correct items",
+        "yes, GPT-2 small to BLOOM-176B; the answer overtakes about two thirds up",
+        _x_shapes,
+    ),
+    Claim(
+        "ffn_share",
+        "What FFNs write of answer − argument, in logits",
+        "FFN 19 of GPT-2 medium makes the switch in the worked example",
+        lambda report: ", ".join(f"{share:.0%}" for share in report["FFN share"]) + " (past, upper, plural)",
+    ),
+    Claim(
+        "injection",
+        "One prompt's vector in unrelated contexts: target on top",
+        "upper case almost always; past tense about 8% (the authors' demo)",
+        _injection,
+    ),
+    Claim(
+        "rank",
+        "… mean rank of the target, before → after",
+        "capitals about 10th → 4th, past tense about 7th → 3rd (GPT-2 medium)",
+        _ranks,
+    ),
+    Claim("seeds", "… over seeds of the recipe", "—", _trainings("regular")),
+    Claim("control", "… models whose facts are a random table", "—", _trainings("random table")),
+    Claim(
+        "held_out", "… words whose fact was held out", "out of domain: US states 20th → 3rd", _reach("held-out pairs")
+    ),
+    Claim("new", "… verbs that no fact ever named", "—", _reach("new stems")),
+    Claim(
+        "removal",
+        "Accuracy lost when FFNs are removed",
+        "BLOOM-176B, 24 FFNs: abstractive −73 points, extractive −17",
+        _removal,
     ),
 )
 
@@ -333,6 +653,18 @@ DUAL_PROCESS = (
         "… never-trained tokens, with the cue (structure)",
         "temporary forgetting keeps both processes (direction)",
         _forgetting("random", _HIDDEN_WAYS),
+    ),
+    Claim(
+        "hard",
+        "… the same against the whole vocabulary (the paper's metric)",
+        "vanilla loses it with time, forgetting keeps it (" + _CURVES + ")",
+        _forgetting("random, whole vocabulary", _HIDDEN_WAYS),
+    ),
+    Claim(
+        "hard_gap",
+        "… temporary minus vanilla, seed by seed",
+        "forgetting keeps it (direction)",
+        _forgetting_gap("hidden, temporary", "hidden, vanilla", "random, whole vocabulary"),
     ),
     Claim(
         "head_and_tail",

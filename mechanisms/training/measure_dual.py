@@ -1,5 +1,6 @@
 """Measures lab-dual: what a model of the toy language goes by.
 
+- ``new_tokens``: fresh embeddings for the tokens that are never trained, while one measures;
 - ``two_alternative`` and ``hard``: whether an answer is right, against the other token of the context or against all;
 - ``scores``: the two-alternative score on every test set of a language, and the hard one where it matters;
 - ``aims``: the chapter's aims for one checkpoint, with what was measured and whether they are met.
@@ -10,6 +11,8 @@ learning (nothing in the context tells), "switch" is a conflict of the two; its 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -45,26 +48,37 @@ def hard(logits: Float[Tensor, "n 7 vocab"], test: TestSet) -> Bool[Tensor, " n"
     return (logits[:, -ANSWERS:].argmax(-1) == test.answers).all(1)
 
 
-@torch.no_grad()
-def scores(model, world: World, spread: float, n: int = 1000) -> dict[str, float]:
-    """The two-alternative score on every set of ``KINDS``, and the hard one on "validation" and "random".
+@contextmanager
+def new_tokens(model, world: World, spread: float) -> Iterator[None]:
+    """Inside, the spare tokens have fresh embeddings of standard deviation ``spread``, the same ones each time.
 
-    The spare tokens have fresh embeddings of standard deviation ``spread`` while it measures, the same ones each time:
-    training with a tied decoder pushes unseen rows around, and what is asked is how *new* tokens fare.
+    Training with a tied decoder pushes unseen rows around, and what is asked is how *new* tokens fare.
     """
-    table = model.get_input_embeddings().weight
+    table = model.get_input_embeddings().weight.data
     kept = table[world.spare_tokens].clone()
     generator = torch.Generator().manual_seed(TEST_SEED)
     table[world.spare_tokens] = spread * torch.randn(kept.shape, generator=generator).to(table)
-    found = {}
     try:
-        for kind, test in test_sets(world, n).items():
+        yield
+    finally:
+        table[world.spare_tokens] = kept
+
+
+@torch.no_grad()
+def scores(model, world: World, spread: float, n: int = 1000, kinds: Sequence[str] = KINDS) -> dict[str, float]:
+    """The two-alternative score on every set of ``kinds``, and the hard one on "validation" and "random".
+
+    The spare tokens have fresh embeddings of standard deviation ``spread`` while it measures (``new_tokens``).
+    """
+    table = model.get_input_embeddings().weight
+    found = {}
+    with new_tokens(model, world, spread):
+        for kind in kinds:
+            test = test_sets(world, n)[kind]
             logits = model(test.tokens.to(table.device)).logits.cpu()
             found[kind] = two_alternative(logits, test).float().mean().item()
             if kind in ("validation", "random"):
                 found[f"{kind}, whole vocabulary"] = hard(logits, test).float().mean().item()
-    finally:
-        table[world.spare_tokens] = kept
     return found
 
 

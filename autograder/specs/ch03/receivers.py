@@ -1,0 +1,474 @@
+"""Exercise 3.6, ``path_to_receivers``: one head's corrupt output into other heads' queries, keys or values.
+
+- the planted network's two stages; lab-lm; random models, one with receivers in two layers and a third kind of reader
+  behind them, one with MLPs;
+- the model's logits after the call are looked at too.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from autograder.specs.base import Card, Exercise, Group, Mistake
+from autograder.specs.ch03.pairs import (
+    DEEP,
+    MODEL,
+    PLANTED,
+    SIZES,
+    WITH_MLPS,
+    given,
+    lab,
+    live,
+    pick,
+    planted,
+    random_pairs,
+)
+from mechanisms.check.codec import ModelRef
+
+Rng = np.random.Generator
+_FEEDER = {"ioi": [1, 0], "colors": [1, 1]}  # the head that tells the movers where to look
+
+
+def _case(model: str, pairs: dict[str, Any], **rest: Any) -> dict[str, Any]:
+    last = torch.full((len(pairs["clean"]),), pairs["clean"].shape[1] - 1)
+    return {"net": ModelRef(model), **pairs, "position": last, "and_after": False, **rest}
+
+
+def _draw_queries(rng: Rng) -> dict[str, Any]:
+    task = pick(rng, ("ioi", "colors"))
+    receivers = [[2, pick(rng, (0, 1))]]
+    return _case(PLANTED, given(planted(rng, task)), sender=_FEEDER[task], receivers=receivers, kind="q")
+
+
+def _draw_values(rng: Rng) -> dict[str, Any]:
+    task = pick(rng, ("ioi", "colors"))
+    pairs = planted(rng, task)
+    return _case(PLANTED, given(pairs), sender=[0, 1], receivers=[_FEEDER[task]], kind="v", position=pairs.repeat)
+
+
+def _draw_lab(rng: Rng) -> dict[str, Any]:
+    pairs = given(lab(rng, pick(rng, ("ioi", "colors"))))
+    receivers = [[1, pick(rng, live(1))]]
+    return _case(MODEL, pairs, sender=[0, pick(rng, live(0))], receivers=receivers, kind="q")
+
+
+def _draw_random(rng: Rng, model: str, and_after: bool = False) -> dict[str, Any]:
+    heads, pairs = SIZES[model].heads, random_pairs(rng, model)
+    later = (1, 2) if model == DEEP else (1,)
+    receivers = [[layer, int(rng.integers(heads))] for layer in later]
+    rows, length = pairs["clean"].shape
+    return _case(
+        model,
+        pairs,
+        sender=[0, int(rng.integers(heads))],
+        receivers=receivers,
+        kind=pick(rng, "kv"),
+        # from the edited place on, where the two runs differ, and never the last
+        position=torch.clamp(
+            (pairs["clean"] != pairs["corrupt"]).int().argmax(1) + torch.tensor(rng.integers(2, size=rows)),
+            max=length - 2,
+        ),
+        and_after=and_after,
+    )
+
+
+def patches_without_receivers(net, clean, corrupt, sender, receivers, kind, position, right, wrong):
+    name, rows = f"blocks.{sender[0]}.attn.hook_z", torch.arange(len(clean))
+    _, cache = net.run_with_cache(corrupt)
+
+    def put(value, hook):
+        value = value.clone()
+        value[rows, position, sender[1]] = cache[name][rows, position, sender[1]]
+        return value
+
+    return logit_difference(net.run_with_hooks(clean, fwd_hooks=[(name, put)]), right, wrong)
+
+
+def records_without_holding(net, clean, corrupt, sender, receivers, kind, position, right, wrong):
+    _, cache = net.run_with_cache(corrupt)
+    rows, recorded = torch.arange(len(clean)), {}
+
+    def send(value, hook):
+        value = value.clone()
+        value[rows, position, sender[1]] = cache[hook.name][rows, position, sender[1]]
+        return value
+
+    def record(value, hook):
+        recorded[hook.name] = value
+
+    def put(value, hook):
+        value = value.clone()
+        for layer, head in receivers:
+            if hook.name == f"blocks.{layer}.attn.hook_{kind}":
+                value[rows, position, head] = recorded[hook.name][rows, position, head]
+        return value
+
+    names = {f"blocks.{layer}.attn.hook_{kind}" for layer, _ in receivers}
+    sent = [(f"blocks.{sender[0]}.attn.hook_z", send)]
+    net.run_with_hooks(clean, fwd_hooks=sent + [(name, record) for name in names])
+    return logit_difference(net.run_with_hooks(clean, fwd_hooks=[(name, put) for name in names]), right, wrong)
+
+
+def takes_the_receivers_from_the_corrupt_run(net, clean, corrupt, sender, receivers, kind, position, right, wrong):
+    _, cache = net.run_with_cache(corrupt)
+    rows = torch.arange(len(clean))
+
+    def put(value, hook):
+        value = value.clone()
+        for layer, head in receivers:
+            if hook.name == f"blocks.{layer}.attn.hook_{kind}":
+                value[rows, position, head] = cache[hook.name][rows, position, head]
+        return value
+
+    names = {f"blocks.{layer}.attn.hook_{kind}" for layer, _ in receivers}
+    return logit_difference(net.run_with_hooks(clean, fwd_hooks=[(name, put) for name in names]), right, wrong)
+
+
+def holds_in_the_second_run_too(net, clean, corrupt, sender, receivers, kind, position, right, wrong):
+    _, clean_cache = net.run_with_cache(clean)
+    _, corrupt_cache = net.run_with_cache(corrupt)
+    rows, recorded = torch.arange(len(clean)), {}
+
+    def hold(value, hook):
+        value = value.clone()
+        value[rows, position] = clean_cache[hook.name][rows, position]
+        if hook.name == f"blocks.{sender[0]}.attn.hook_z":
+            value[rows, position, sender[1]] = corrupt_cache[hook.name][rows, position, sender[1]]
+        return value
+
+    def hold_all(value, hook):
+        return clean_cache[hook.name]
+
+    def record(value, hook):
+        recorded[hook.name] = value
+
+    def put(value, hook):
+        value = value.clone()
+        for layer, head in receivers:
+            if hook.name == f"blocks.{layer}.attn.hook_{kind}":
+                value[rows, position, head] = recorded[hook.name][rows, position, head]
+        return value
+
+    names = {f"blocks.{layer}.attn.hook_{kind}" for layer, _ in receivers}
+    layers = range(net.cfg.n_layers)
+    held = [(f"blocks.{i}.attn.hook_z", hold) for i in layers]
+    net.run_with_hooks(clean, fwd_hooks=held + [(name, record) for name in names])
+    still = [(f"blocks.{i}.attn.hook_z", hold_all) for i in layers]
+    hooks = still + [(name, put) for name in names]
+    return logit_difference(net.run_with_hooks(clean, fwd_hooks=hooks), right, wrong)
+
+
+def puts_in_the_whole_layer(net, clean, corrupt, sender, receivers, kind, position, right, wrong):
+    _, clean_cache = net.run_with_cache(clean)
+    _, corrupt_cache = net.run_with_cache(corrupt)
+    rows, recorded = torch.arange(len(clean)), {}
+
+    def hold(value, hook):
+        value = value.clone()
+        value[rows, position] = clean_cache[hook.name][rows, position]
+        if hook.name == f"blocks.{sender[0]}.attn.hook_z":
+            value[rows, position, sender[1]] = corrupt_cache[hook.name][rows, position, sender[1]]
+        return value
+
+    def record(value, hook):
+        recorded[hook.name] = value
+
+    def put(value, hook):
+        value = value.clone()
+        value[rows, position] = recorded[hook.name][rows, position]
+        return value
+
+    names = {f"blocks.{layer}.attn.hook_{kind}" for layer, _ in receivers}
+    held = [(f"blocks.{i}.attn.hook_z", hold) for i in range(net.cfg.n_layers)]
+    net.run_with_hooks(clean, fwd_hooks=held + [(name, record) for name in names])
+    return logit_difference(net.run_with_hooks(clean, fwd_hooks=[(name, put) for name in names]), right, wrong)
+
+
+def always_patches_queries(net, clean, corrupt, sender, receivers, kind, position, right, wrong):
+    _, clean_cache = net.run_with_cache(clean)
+    _, corrupt_cache = net.run_with_cache(corrupt)
+    rows, recorded = torch.arange(len(clean)), {}
+
+    def hold(value, hook):
+        value = value.clone()
+        value[rows, position] = clean_cache[hook.name][rows, position]
+        if hook.name == f"blocks.{sender[0]}.attn.hook_z":
+            value[rows, position, sender[1]] = corrupt_cache[hook.name][rows, position, sender[1]]
+        return value
+
+    def record(value, hook):
+        recorded[hook.name] = value
+
+    def put(value, hook):
+        value = value.clone()
+        for layer, head in receivers:
+            if hook.name == f"blocks.{layer}.attn.hook_q":
+                value[rows, position, head] = recorded[hook.name][rows, position, head]
+        return value
+
+    names = {f"blocks.{layer}.attn.hook_q" for layer, _ in receivers}
+    held = [(f"blocks.{i}.attn.hook_z", hold) for i in range(net.cfg.n_layers)]
+    net.run_with_hooks(clean, fwd_hooks=held + [(name, record) for name in names])
+    return logit_difference(net.run_with_hooks(clean, fwd_hooks=[(name, put) for name in names]), right, wrong)
+
+
+def always_at_the_last_position(net, clean, corrupt, sender, receivers, kind, position, right, wrong):
+    _, clean_cache = net.run_with_cache(clean)
+    _, corrupt_cache = net.run_with_cache(corrupt)
+    recorded = {}
+
+    def hold(value, hook):
+        value = value.clone()
+        value[:, -1] = clean_cache[hook.name][:, -1]
+        if hook.name == f"blocks.{sender[0]}.attn.hook_z":
+            value[:, -1, sender[1]] = corrupt_cache[hook.name][:, -1, sender[1]]
+        return value
+
+    def record(value, hook):
+        recorded[hook.name] = value
+
+    def put(value, hook):
+        value = value.clone()
+        for layer, head in receivers:
+            if hook.name == f"blocks.{layer}.attn.hook_{kind}":
+                value[:, -1, head] = recorded[hook.name][:, -1, head]
+        return value
+
+    names = {f"blocks.{layer}.attn.hook_{kind}" for layer, _ in receivers}
+    held = [(f"blocks.{i}.attn.hook_z", hold) for i in range(net.cfg.n_layers)]
+    net.run_with_hooks(clean, fwd_hooks=held + [(name, record) for name in names])
+    return logit_difference(net.run_with_hooks(clean, fwd_hooks=[(name, put) for name in names]), right, wrong)
+
+
+def uses_every_position_for_every_row(net, clean, corrupt, sender, receivers, kind, position, right, wrong):
+    _, clean_cache = net.run_with_cache(clean)
+    _, corrupt_cache = net.run_with_cache(corrupt)
+    recorded = {}
+
+    def hold(value, hook):
+        value = value.clone()
+        value[:, position] = clean_cache[hook.name][:, position]
+        if hook.name == f"blocks.{sender[0]}.attn.hook_z":
+            value[:, position, sender[1]] = corrupt_cache[hook.name][:, position, sender[1]]
+        return value
+
+    def record(value, hook):
+        recorded[hook.name] = value
+
+    def put(value, hook):
+        value = value.clone()
+        for layer, head in receivers:
+            if hook.name == f"blocks.{layer}.attn.hook_{kind}":
+                value[:, position, head] = recorded[hook.name][:, position, head]
+        return value
+
+    names = {f"blocks.{layer}.attn.hook_{kind}" for layer, _ in receivers}
+    held = [(f"blocks.{i}.attn.hook_z", hold) for i in range(net.cfg.n_layers)]
+    net.run_with_hooks(clean, fwd_hooks=held + [(name, record) for name in names])
+    return logit_difference(net.run_with_hooks(clean, fwd_hooks=[(name, put) for name in names]), right, wrong)
+
+
+def leaves_the_second_hooks_on(net, clean, corrupt, sender, receivers, kind, position, right, wrong):
+    _, clean_cache = net.run_with_cache(clean)
+    _, corrupt_cache = net.run_with_cache(corrupt)
+    rows, recorded = torch.arange(len(clean)), {}
+
+    def hold(value, hook):
+        value = value.clone()
+        value[rows, position] = clean_cache[hook.name][rows, position]
+        if hook.name == f"blocks.{sender[0]}.attn.hook_z":
+            value[rows, position, sender[1]] = corrupt_cache[hook.name][rows, position, sender[1]]
+        return value
+
+    def record(value, hook):
+        recorded[hook.name] = value
+
+    def put(value, hook):
+        value = value.clone()
+        for layer, head in receivers:
+            if hook.name == f"blocks.{layer}.attn.hook_{kind}":
+                value[rows, position, head] = recorded[hook.name][rows, position, head]
+        return value
+
+    names = {f"blocks.{layer}.attn.hook_{kind}" for layer, _ in receivers}
+    held = [(f"blocks.{i}.attn.hook_z", hold) for i in range(net.cfg.n_layers)]
+    net.run_with_hooks(clean, fwd_hooks=held + [(name, record) for name in names])
+    for name in names:
+        net.add_hook(name, put)
+    return logit_difference(net(clean), right, wrong)
+
+
+def path_receiver_by_receiver(net, clean, corrupt, sender, receivers, kind, position, right, wrong):
+    rows, layers = torch.arange(len(clean)), range(net.cfg.n_layers)
+    caches = [net.run_with_cache(tokens)[1] for tokens in (clean, corrupt)]
+    mask = torch.zeros(clean.shape, dtype=torch.bool)
+    mask[rows, position] = True
+
+    def hold(layer):
+        def hook(value, hook):
+            source = caches[0][hook.name].clone()
+            if layer == sender[0]:
+                source[:, :, sender[1]] = caches[1][hook.name][:, :, sender[1]]
+            return torch.where(mask[..., None, None], source, value)
+
+        return hook
+
+    held = [(f"blocks.{i}.attn.hook_z", hold(i)) for i in layers]
+    second = []
+    for layer, head in receivers:
+        name, kept = f"blocks.{layer}.attn.hook_{kind}", []
+        net.run_with_hooks(clean, fwd_hooks=[*held, (name, lambda value, hook, kept=kept: kept.append(value.clone()))])
+
+        def put(value, hook, kept=kept, head=head):
+            value = value.clone()
+            value[:, :, head] = torch.where(mask[..., None], kept[0][:, :, head], value[:, :, head])
+            return value
+
+        second.append((name, put))
+    return logit_difference(net.run_with_hooks(clean, fwd_hooks=second), right, wrong)
+
+
+def path_with_everything_held_everywhere(net, clean, corrupt, sender, receivers, kind, position, right, wrong):
+    _, clean_cache = net.run_with_cache(clean)
+    _, corrupt_cache = net.run_with_cache(corrupt)
+    rows, wanted = torch.arange(len(clean)), {}
+    for layer, head in receivers:
+        wanted.setdefault(f"blocks.{layer}.attn.hook_{kind}", []).append(head)
+    recorded = {}
+
+    def hold(value, hook):
+        new = clean_cache[hook.name].clone()
+        if hook.layer() == sender[0]:
+            new[rows, position, sender[1]] = corrupt_cache[hook.name][rows, position, sender[1]]
+        return new
+
+    def record(value, hook):
+        recorded[hook.name] = value[rows, position].clone()
+
+    def put(value, hook):
+        new = value.clone()
+        for head in wanted[hook.name]:
+            new[rows, position, head] = recorded[hook.name][:, head]
+        return new
+
+    with net.hooks(fwd_hooks=[(f"blocks.{i}.attn.hook_z", hold) for i in range(net.cfg.n_layers)]):
+        net.run_with_hooks(clean, fwd_hooks=[(name, record) for name in wanted])
+    logits = net.run_with_hooks(clean, fwd_hooks=[(name, put) for name in wanted])
+    return logits[rows, -1, right] - logits[rows, -1, wrong]
+
+
+EXERCISE = Exercise(
+    name="path_to_receivers",
+    card=Card(
+        title="Patch the path from one head into another's queries, keys or values",
+        difficulty=5,
+        minutes=25,
+        why="This is how one walks back through a circuit: from the movers to the heads that tell them where to look, "
+        "and from those to what they read. The paper found the inhibition heads so.",
+        paper="Path patching to later heads, as in the authors' released code: the receivers' vectors are recorded in "
+        "a first run and put into a second one.",
+    ),
+    groups=(
+        Group(
+            "into the queries of a planted mover",
+            3,
+            _draw_queries,
+            hint="Two runs: one that holds and records, one that only puts the recorded vectors into the receivers.",
+        ),
+        Group(
+            "into values, at the repeated word",
+            2,
+            _draw_values,
+            hint="The position is position[row] in every row, in both runs; the hook is hook_v.",
+        ),
+        Group(
+            "lab-lm",
+            2,
+            _draw_lab,
+            hint="In the second run nothing is held: what comes after the receivers reacts, MLPs included.",
+        ),
+        Group(
+            "a random model of three layers",
+            4,
+            partial(_draw_random, model=DEEP),
+            cases=3,
+            hint="Receivers lie in two layers here, and rows have positions of their own. In the first run every head "
+            "is held at that position, the receivers in between as well.",
+        ),
+        Group(
+            "a random GPT-2",
+            1,
+            partial(_draw_random, model=WITH_MLPS),
+            hint="If the others are right and this one is not: MLPs are not held, and sizes differ.",
+        ),
+        Group(
+            "the model afterwards",
+            2,
+            partial(_draw_random, model=DEEP, and_after=True),
+            hint="If result['patched'] is wrong, the patch is, as above. If result['model_afterwards'] is wrong: "
+            "run_with_hooks removes its hooks, add_hook does not.",
+        ),
+    ),
+    mistakes=(
+        Mistake(
+            patches_without_receivers,
+            "You never use the receivers: the sender's output reaches every later head and the logits. Record the "
+            "receivers' vectors in one run and put only those into another.",
+            2,
+        ),
+        Mistake(
+            records_without_holding,
+            "While you record, nobody is held. A head between sender and receiver then passes the patch on, and you "
+            "measure indirect paths as well: hold every other head's z in the first run.",
+            8,
+        ),
+        Mistake(
+            takes_the_receivers_from_the_corrupt_run,
+            "You take the receivers' vectors from the corrupt run, where every head has sent its share. Only one "
+            "sender may: record them in a clean run in which that head alone is corrupt.",
+            3,
+        ),
+        Mistake(
+            holds_in_the_second_run_too,
+            "You hold the heads in the second run too, the receivers among them, so nothing can come of their new "
+            "vectors. There only the receivers' q, k or v are replaced, and all else runs.",
+            0,
+        ),
+        Mistake(
+            puts_in_the_whole_layer,
+            "You put recorded vectors into every head of the receivers' layers. Replace those of the receivers and of "
+            "no other head: value[rows, position, head].",
+            2,
+        ),
+        Mistake(
+            always_patches_queries,
+            "You patch queries whatever kind says: build the hook's name from it, f'blocks.{layer}.attn.hook_{kind}'.",
+            5,
+        ),
+        Mistake(
+            always_at_the_last_position,
+            "You work at the last position. Keys and values are made where a word stands: use position, another one "
+            "for each row.",
+            5,
+        ),
+        Mistake(
+            uses_every_position_for_every_row,
+            "value[:, position] takes all positions in the list for every row. Row 0 goes with position[0], row 1 with "
+            "position[1]: value[rows, position] with rows = torch.arange(len(clean)).",
+            7,
+        ),
+        Mistake(
+            leaves_the_second_hooks_on,
+            "The numbers are right, but the hooks of the second run are still on the model: use net.run_with_hooks.",
+            12,
+        ),
+    ),
+    variants=(path_receiver_by_receiver, path_with_everything_held_everywhere),
+    probe="ch03.patch",
+    rtol=1e-3,
+    atol=2e-3,
+)
