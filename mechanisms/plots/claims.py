@@ -730,24 +730,24 @@ def claims_table(
     return ClaimsTable(header, rows)
 
 
-def _binding(read: Callable[[Any], str]) -> Callable[[Mapping[str, Any]], str]:
+def _binding(read: Callable[[Any], str], recipe: str = "lab") -> Callable[[Mapping[str, Any]], str]:
     def told(_report: Mapping[str, Any]) -> str:
         from mechanisms.training import binding_sweep
 
-        runs = binding_sweep.load().get(binding_sweep.MAIN)
+        runs = binding_sweep.load().get(recipe)
         return read(runs) if runs else "not run yet"
 
     return told
 
 
-def _interval(*keys: str) -> Callable[[Mapping[str, Any]], str]:
+def _interval(*keys: str, recipe: str = "lab") -> Callable[[Mapping[str, Any]], str]:
     def read(runs: Any) -> str:
         from mechanisms.training.binding_sweep import over_seeds
 
         found = over_seeds(runs, *keys)
         return f"{found['mean']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
 
-    return _binding(read)
+    return _binding(read, recipe)
 
 
 def _kinds(*keys: str) -> Callable[[Mapping[str, Any]], str]:
@@ -810,6 +810,12 @@ BINDING = (
         "Composition heads: true order against exchanged nouns (a coin: 0.50)",
         "at best chance on the whole (abstract; five-way)",
         _kinds("relation", "seen pairs", "two-way, order"),
+    ),
+    Claim(
+        "resnet",
+        "One of two objects, a ResNet trained with captions that name one (without binding 0.33)",
+        "—",
+        _interval("zero-shot", "two", "seen pairs", "five-way", recipe="ResNet, captions that name one"),
     ),
     Claim(
         "parts",
