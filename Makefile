@@ -33,7 +33,7 @@ export PYTHONUNBUFFERED := 1
 # A file stays with one worker: its tests share what is slow to make, such as a graded class.
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-.PHONY: help setup course exercises sample-class report book serve test test-fast lint bench lab-lm lab-relational lab-gate lab-dual lab-vision lab-clip planted-circuit lock clean
+.PHONY: help setup course exercises sample-class report book serve test test-fast lint bench lab-lm lab-relational lab-list lab-gate lab-dual lab-vision lab-clip planted-circuit lock clean
 
 help: ## List the targets, one line each
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ bench: setup ## Measure how long a notebook and each of its checks take
 
 lab-lm: setup ## Train the lab language model again from its recipe (uses every core)
 	@env -u OMP_NUM_THREADS -u MKL_NUM_THREADS $(BIN)/python -m mechanisms.training lab-lm
+
+lab-list: setup ## Train the attention-only model of chapter 04 again from its recipe
+	@$(BIN)/python -m mechanisms.training lab-list
 
 lab-gate: setup ## Train the attention-only model of chapter 05 again from its recipe
 	@$(BIN)/python -m mechanisms.training lab-gate

@@ -43,6 +43,7 @@ _PARTS = ("config.json", "model.safetensors", "tokenizer.json")
 _DUAL = {"lab-dual", "lab-dual-vanilla", "lab-dual-active", "lab-dual-hidden"}
 _TOKENS_ALONE = {"lab-gate", "random-gate", *_DUAL, "lab-vision", "lab-lm-scenes"}
 _TOKENS_ALONE |= {"planted-circuit"} | {f"{kind}-relational" for kind in ("lab", "control", "blind", "random")}
+_TOKENS_ALONE |= {"lab-list"}
 
 
 def checkpoint_folder(name: str = "lab-lm") -> Path:
@@ -65,7 +66,7 @@ def checkpoint_folder(name: str = "lab-lm") -> Path:
 def load(name: str = "lab-lm", device: str | torch.device | None = None, fresh: bool = False):
     """Loads lab model ``name`` as a TransformerBridge in compatibility mode.
 
-    Chapter 05's models come as an ``AttentionOnly``, chapter 01's as a ``Relational``, lab-dual as a plain
+    lab-list and chapter 05's models come as an ``AttentionOnly``, chapter 01's as a ``Relational``, lab-dual as a plain
     ``BertForMaskedLM``, lab-vision as ``Encoders``, lab-lm-scenes as a Hugging Face GPT-2, lab-clip as open_clip's
     ``CLIP``.
 

@@ -148,6 +148,118 @@ GATING = (
 )
 
 
+def _over_seeds(read: Callable[[Mapping[str, Any]], float], form: str = "{:.2f}") -> str:
+    from mechanisms.training import list_sweep
+
+    runs = list_sweep.load()
+    if not runs:
+        return "sweep not run yet"
+    found = list_sweep.interval(runs, read)
+    if found["n"] == 1:
+        return "one seed"
+    shown = (form.format(found[name]) for name in ("mean", "low", "high"))
+    return "{} [{}, {}] in {} seeds".format(*shown, found["n"])
+
+
+def _rho(score: str, effect: str = "query") -> Callable[[Mapping[str, Any]], str]:
+    def read(report: Mapping[str, Any]) -> str:
+        from mechanisms.training import talking_heads
+
+        key, language = f"{effect}: {score}", talking_heads.load()["rank_correlations"]
+        seeds = _over_seeds(lambda run: run["rank_correlations"][key], "{:+.2f}")
+        return f"ρ = {report['rank_correlations'][key]:+.2f}; {seeds}; lab-lm {language[key]:+.2f}"
+
+    return read
+
+
+def _by_length(report: Mapping[str, Any]) -> str:
+    from mechanisms.training import talking_heads
+
+    language = talking_heads.load()["by_length"]
+    own = ", ".join(f"{report['by_length'][n]:.1%} at {n}" for n in ("4", "8", "12"))
+    return f"{own}; lab-lm {language['4']:.1%} at 4, {language['8']:.1%} at 8"
+
+
+def _two_of_a_head(report: Mapping[str, Any]) -> str:
+    found = report["concentration"]
+    seeds = _over_seeds(lambda run: run["concentration"]["two of a head"], "{:.0%}")
+    return f"{found['two of a head']:.0%} ({found['even']:.0%} if spread evenly); {seeds}"
+
+
+def _turned(report: Mapping[str, Any]) -> str:
+    found, wide = report["channel"]["natural"], report["channel"]["wide"]
+    seeds = _over_seeds(lambda run: run["channel"]["natural"]["highest scores"], "{:.0%}")
+    random = found["random"]
+    return (
+        f"{found['highest scores']:.0%} of the things of a list, random directions {random['low']:.0%} to "
+        f"{random['high']:.0%} (natural range); {wide['highest scores']:.0%} against {wide['random']['low']:.0%} to "
+        f"{wide['random']['high']:.0%} (wide); {seeds}"
+    )
+
+
+def _mended(report: Mapping[str, Any]) -> str:
+    from mechanisms.training import talking_heads
+    from mechanisms.training.list_sweep import gained
+
+    found, language = report["edit"], talking_heads.load()["edit"]
+    seeds = _over_seeds(lambda run: 100 * gained(run), "{:+.1f}")
+    return (
+        f"{found['before']['held_out']:.1%} → {found['steps'][-1]['held_out']:.1%} at {found['length']} things; points "
+        f"gained {seeds}; lab-lm {language['before']['held_out']:.1%} → {language['steps'][-1]['held_out']:.1%} at "
+        f"{language['length']}"
+    )
+
+
+def _fitted(report: Mapping[str, Any]) -> str:
+    from mechanisms.training.list_sweep import fitted
+
+    found = report["gains"]
+    seeds = _over_seeds(lambda run: 100 * fitted(run, "all components"), "{:+.1f}")
+    random = [draw["held_out"] for draw in found["random directions"]]
+    return (
+        f"{found['before']['held_out']:.1%} → {found['all components']['held_out']:.1%} at {found['length']} things "
+        f"(random directions: {min(random):.1%} to {max(random):.1%}); points gained {seeds}"
+    )
+
+
+TALKING_HEADS = (
+    Claim("falls", "Laundry-list accuracy falls with length", "falls (tables not known to us)", _by_length),
+    Claim(
+        "score",
+        "The score of a component goes with what its removal does, through the mover's query",
+        "interactions can be predicted from weights after the decomposition (abstract)",
+        _rho("q"),
+    ),
+    Claim("strength", "… the baseline: its singular value alone", "—", _rho("strength")),
+    Claim("given", "… the score among components of equal strength (partial)", "—", _rho("q | strength")),
+    Claim("within", "… within layers", "—", _rho("q, within layers")),
+    Claim("wrong", "… the score of the wrong kind, through keys", "—", _rho("k")),
+    Claim("wrong_within", "… … within layers", "—", _rho("k, within layers")),
+    Claim("keys", "… through the mover's keys instead: the key score", "—", _rho("k", "key")),
+    Claim("keys_wrong", "… … the score of the wrong kind, through queries", "—", _rho("q", "key")),
+    Claim("keys_strength", "… … the baseline: the singular value alone", "—", _rho("strength", "key")),
+    Claim(
+        "concentration",
+        "The effect of a head sits in one or two of its components",
+        "so for the inhibition heads of GPT-2 (figure 2)",
+        _two_of_a_head,
+    ),
+    Claim(
+        "channel",
+        "A channel of three dimensions turns the mover to the things of a list",
+        "a 3-D subspace of GPT-2 indexes list positions (later versions of the abstract)",
+        _turned,
+    ),
+    Claim(
+        "edit",
+        "An edit raises laundry-list accuracy: three edits, chosen on other lists",
+        "“often by over 20%” (abstract)",
+        _mended,
+    ),
+    Claim("gains", "… a gain for each component, fitted on other lists", "—", _fitted),
+)
+
+
 def _limber(read: Callable[[Any, list], str]) -> Callable[[Mapping[str, Any]], str]:
     """A cell that ``read`` makes from the sweep's module and its main runs."""
 
@@ -322,7 +434,7 @@ CIRCUIT_REUSE = (
 )
 
 
-def _over_seeds(condition: str) -> Callable[[Mapping[str, Any]], str]:
+def _trainings(condition: str) -> Callable[[Mapping[str, Any]], str]:
     def read(_report: Mapping[str, Any]) -> str:
         from mechanisms.training import relational_sweep
         from mechanisms.training.gating_sweep import mean_interval
@@ -408,8 +520,8 @@ RELATIONS = (
         "capitals about 10th → 4th, past tense about 7th → 3rd (GPT-2 medium)",
         _ranks,
     ),
-    Claim("seeds", "… over seeds of the recipe", "—", _over_seeds("regular")),
-    Claim("control", "… models whose facts are a random table", "—", _over_seeds("random table")),
+    Claim("seeds", "… over seeds of the recipe", "—", _trainings("regular")),
+    Claim("control", "… models whose facts are a random table", "—", _trainings("random table")),
     Claim(
         "held_out", "… words whose fact was held out", "out of domain: US states 20th → 3rd", _reach("held-out pairs")
     ),
@@ -543,6 +655,18 @@ DUAL_PROCESS = (
         _forgetting("random", _HIDDEN_WAYS),
     ),
     Claim(
+        "hard",
+        "… the same against the whole vocabulary (the paper's metric)",
+        "vanilla loses it with time, forgetting keeps it (" + _CURVES + ")",
+        _forgetting("random, whole vocabulary", _HIDDEN_WAYS),
+    ),
+    Claim(
+        "hard_gap",
+        "… temporary minus vanilla, seed by seed",
+        "forgetting keeps it (direction)",
+        _forgetting_gap("hidden, temporary", "hidden, vanilla", "random, whole vocabulary"),
+    ),
+    Claim(
         "head_and_tail",
         "… conflict with rare tokens minus conflict with frequent ones, temporary: by context",
         "weights preferred for head tokens, context for tail tokens (direction)",
@@ -606,24 +730,24 @@ def claims_table(
     return ClaimsTable(header, rows)
 
 
-def _binding(read: Callable[[Any], str]) -> Callable[[Mapping[str, Any]], str]:
+def _binding(read: Callable[[Any], str], recipe: str = "lab") -> Callable[[Mapping[str, Any]], str]:
     def told(_report: Mapping[str, Any]) -> str:
         from mechanisms.training import binding_sweep
 
-        runs = binding_sweep.load().get(binding_sweep.MAIN)
+        runs = binding_sweep.load().get(recipe)
         return read(runs) if runs else "not run yet"
 
     return told
 
 
-def _interval(*keys: str) -> Callable[[Mapping[str, Any]], str]:
+def _interval(*keys: str, recipe: str = "lab") -> Callable[[Mapping[str, Any]], str]:
     def read(runs: Any) -> str:
         from mechanisms.training.binding_sweep import over_seeds
 
         found = over_seeds(runs, *keys)
         return f"{found['mean']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
 
-    return _binding(read)
+    return _binding(read, recipe)
 
 
 def _kinds(*keys: str) -> Callable[[Mapping[str, Any]], str]:
@@ -686,6 +810,12 @@ BINDING = (
         "Composition heads: true order against exchanged nouns (a coin: 0.50)",
         "at best chance on the whole (abstract; five-way)",
         _kinds("relation", "seen pairs", "two-way, order"),
+    ),
+    Claim(
+        "resnet",
+        "One of two objects, a ResNet trained with captions that name one (without binding 0.33)",
+        "—",
+        _interval("zero-shot", "two", "seen pairs", "five-way", recipe="ResNet, captions that name one"),
     ),
     Claim(
         "parts",

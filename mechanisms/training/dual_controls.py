@@ -1,6 +1,6 @@
 """Controls of chapter 06: with what else, besides reading the copula, the two-alternative score can be earned.
 
-- ``by_place`` and ``copying``: two rules that read no copula and know no token; ``answering`` asks a model instead;
+- ``by_place``, ``by_query`` and ``copying``: rules that read no copula and know no token; ``answering`` asks a model;
 - ``first_mask``: which of the three places of the context is taken at the first mask, the copula's place included;
 - ``without_copula``: a test set in which a never-trained token stands for the copula;
 - ``controls``: what a model or a rule scores on one set, with and without the copula;
@@ -8,7 +8,9 @@
 - ``by_size`` and ``lengths``: what the size of a new token's embedding does to its scores.
 
 The two-alternative score leaves the copula out, and so it gives away where the copula stands: whoever prefers place 2,
-then 3, then 1, has the adjective's place in both orders. With the copula as a third candidate that rule fails.
+then 3, then 1, has the adjective's place in both orders. With the copula as a third candidate that rule is right in one
+order of two. No rule that cannot tell a copula is right everywhere then: a query that repeats place 1 is the noun, one
+that repeats place 2 is the adjective, but one that repeats place 3, in half of the sequences, may be either.
 """
 
 from __future__ import annotations
@@ -37,8 +39,21 @@ def copying(test: TestSet) -> Float[Tensor, "n 7 vocab"]:
 
 def by_place(test: TestSet) -> Float[Tensor, "n 7 vocab"]:
     """Logits of a rule: at the first mask the token of place 2, else of place 3, else of place 1; then the query."""
+    return _preferring(test, torch.tensor([1.0, 3.0, 2.0]).expand(len(test.tokens), CONTEXT))
+
+
+def by_query(test: TestSet) -> Float[Tensor, "n 7 vocab"]:
+    """Logits of a rule: as ``by_place``, but where the query repeats place 1, it takes place 3 at the first mask.
+
+    A query is no copula. Repeating place 1 it is the noun of "noun copula adjective", so the adjective is in place 3.
+    """
+    repeats_first = test.tokens[:, QUERY] == test.tokens[:, 0]
+    return _preferring(test, torch.where(repeats_first[:, None], torch.tensor([1.0, 2, 3]), torch.tensor([1.0, 3, 2])))
+
+
+def _preferring(test: TestSet, preference: Float[Tensor, "n 3"]) -> Float[Tensor, "n 7 vocab"]:
+    """The query's logits, but at the first mask one logit for each place of the context."""
     logits = copying(test)
-    preference = torch.tensor([1.0, 3.0, 2.0]).expand(len(test.tokens), CONTEXT)
     logits[:, FIRST_MASK] = torch.zeros_like(logits[:, FIRST_MASK]).scatter(1, test.tokens[:, :CONTEXT], preference)
     return logits
 

@@ -8,11 +8,13 @@
 - ``scene_builder`` and ``scene_page``: scenes of two objects and the captions that a CLIP can tell apart;
 - ``layer_slider`` and ``layer_page``: the decoded residual stream, sublayer by sublayer, live and on a page;
 - ``curves_page``: training curves of many seeds, one of them marked;
+- ``channel_pad`` and ``channel_page``: a point in a mover's channel, live and on a page, from ``channel_views``;
 - ``stop_slider`` and ``stop_page``: the step at which forgetting stops, live and on a page, from ``stop_frames``.
 """
 
 from mechanisms.widgets.alpha import alpha_page, alpha_slider
 from mechanisms.widgets.captions import caption_page, caption_picker, caption_views
+from mechanisms.widgets.channel import channel_pad, channel_page, channel_views
 from mechanisms.widgets.circuit import circuit_graph, circuit_page, circuit_slider
 from mechanisms.widgets.curves import curves_page
 from mechanisms.widgets.layers import layer_page, layer_slider, layer_steps
@@ -29,6 +31,9 @@ __all__ = [
     "circuit_graph",
     "circuit_page",
     "circuit_slider",
+    "channel_pad",
+    "channel_page",
+    "channel_views",
     "curves_page",
     "scene_builder",
     "scene_page",

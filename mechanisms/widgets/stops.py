@@ -109,7 +109,8 @@ def frame_html(frame: Mapping[str, Any]) -> str:
         f'<svg role="img" aria-label="{label}" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" '
         f'style="max-width:100%;font-family:sans-serif">{"".join(parts)}</svg>'
         f'<div style="font:14px sans-serif">At the end, means over {frame["seeds"]} seeds (least to most): '
-        f"{html.escape(told)}.</div>"
+        f"{html.escape(told)}. The curves are measured on fewer sequences than the end, so they may end a few "
+        "per cent away from it.</div>"
     )
 
 

@@ -10,7 +10,7 @@ import torch
 from mechanisms import models
 from mechanisms.data.dual_process import KINDS
 from mechanisms.training import dual_controls
-from mechanisms.training.dual_controls import answering, by_place, conflict_shares, controls, copying
+from mechanisms.training.dual_controls import answering, by_place, by_query, conflict_shares, controls, copying
 from mechanisms.training.forgetting import reset_embeddings
 from mechanisms.training.measure_dual import test_sets
 
@@ -24,6 +24,16 @@ def test_a_rule_of_places_earns_the_whole_score_and_half_with_three_candidates(w
     found = controls(by_place, world, kind)
     assert found["two"] == found["no copula"] == found["copula first"] == found["noun first"] == 1
     assert found["place 2"] == 1 and 0.45 < found["right of three"] < 0.55
+
+
+@pytest.mark.parametrize("kind", ["validation", "random", "switch"])
+def test_without_the_copula_the_query_tells_three_orders_of_four(world, kind):
+    found = controls(by_query, world, kind)
+    assert found["two"] == found["no copula"] == 1 and 0.7 < found["right of three"] < 0.8
+    test = test_sets(world, 1000)[kind]
+    unclear = test.tokens[:, 3] == test.tokens[:, 2]
+    copula_first = test.tokens[unclear, 0] == world.copula
+    assert 0.45 < unclear.float().mean() < 0.55 and 0.4 < copula_first.float().mean() < 0.6
 
 
 @pytest.mark.parametrize("kind", KINDS)

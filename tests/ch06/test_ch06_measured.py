@@ -67,7 +67,7 @@ def test_the_sweep_is_whole():
 def test_an_unfinished_sweep_is_told_in_words(monkeypatch):
     assert "active: 2 of 5 seeds" in dual_sweep.unfinished({"active": runs_of("active")[:2]})
     monkeypatch.setattr(dual_sweep, "load", lambda path: {})
-    assert repr(claims_table(DUAL_PROCESS, model="lab-dual")).count("not run yet") == len(DUAL_PROCESS)
+    assert repr(claims_table(DUAL_PROCESS, model="five seeds", measured={})).count("not run yet") == len(DUAL_PROCESS)
 
 
 def test_temporary_forgetting_turns_the_conflict_to_the_context():
@@ -81,6 +81,38 @@ def test_structure_works_for_tokens_that_were_never_trained():
     for name in ("vanilla", "stop at 900", "active"):
         assert dual_sweep.summary(runs_of(name))["random"]["least"] > 0.98
         assert dual_sweep.summary(runs_of(name))["random, whole vocabulary"]["most"] < 0.02
+
+
+def test_the_papers_metric_tells_the_ways_apart_in_the_second_language():
+    gap = dual_sweep.paired(runs_of("hidden, temporary"), runs_of("hidden, vanilla"), "random, whole vocabulary")
+    assert gap["low"] > 0.5 and gap["least"] > 0.5
+    for score in ("switch", "tail switch", "random", "no cue", "tail no cue"):
+        found = dual_sweep.paired(runs_of("hidden, temporary"), runs_of("hidden, vanilla"), score)
+        assert found["low"] <= 0 <= found["high"], score
+
+
+def test_what_the_text_says_of_the_shipped_curves():
+    def at(name, score, *steps):
+        rows = {row["step"]: row for row in models.card(name)["curve"]}
+        return [rows[step][score] for step in steps]
+
+    active, temporary = (models.card(name)["curve"] for name in ("lab-dual-active", "lab-dual"))
+    # one and the same run, but for the last bits of a sum on another run
+    for one, other in zip(active, temporary, strict=True):
+        assert one["step"] > 900 or one["switch"] == pytest.approx(other["switch"], abs=0.01)
+    assert at("lab-dual-active", "random", 350)[0] == pytest.approx(0.83, abs=0.01)
+    assert all(0.7 < value < 0.77 for value in at("lab-dual-active", "random", 1050, 1100, 1150, 1250))
+    assert all(0.45 < value < 0.58 for value in at("lab-dual-active", "switch", 1050, 1100, 1150, 1200, 1250))
+    assert min(row["validation"] for row in active if row["step"] > 100) == pytest.approx(0.92, abs=0.01)
+
+
+def test_how_far_apart_the_seeds_lie_by_the_end_of_forgetting():
+    def spread(name):
+        found = dual_sweep.summary(runs_of(name))["switch"]
+        return found["most"] - found["least"]
+
+    assert all(spread(f"stop at {stop}") > 0.4 for stop in (400, 600, 1200)) and spread("vanilla") > 0.5
+    assert spread("stop at 1500") < 0.05
 
 
 def test_one_model_has_both_processes():
