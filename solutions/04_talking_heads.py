@@ -140,14 +140,6 @@ plots.plot_strengths(
 #
 # ## 2 · Scores of whole heads
 #
-# ### Predict before you run
-#
-# Replace `None` by a letter. Predictions earn no points; they make you notice when you are surprised.
-
-# %% role="predict"
-predict("04.q1", None)
-
-# %% [markdown]
 # How well does what head A writes fit what head B reads? Elhage and others (2021) multiply the two matrices and ask how
 # large the product is, compared with its factors, in the **Frobenius norm** $\|M\|_F = \sqrt{\sum_{ij} M_{ij}^2}$:
 #
@@ -161,6 +153,14 @@ predict("04.q1", None)
 # A row that A has written meets $M^B$ from the left. That decides about the transpose: a query stands on the left of
 # $W_{QK}$, a key on its right.
 #
+# ### Predict before you run
+#
+# Replace `None` by a letter. Predictions earn no points; they make you notice when you are surprised.
+
+# %% role="predict"
+predict("04.q1", None)
+
+# %% [markdown]
 # {card composition_score}
 #
 # `writer` and `reader` are dictionaries with the four weight matrices of a head.
@@ -285,7 +285,8 @@ print("the planted talk is found in", ", ".join(f"{count} of 20 by the {name}" f
 #
 # Take component $i$ out of a head, or make it louder: $W_{OV}' = W_{OV} + (g - 1)\, s_i\, r_i^\top w_i$ with a **gain**
 # $g$: 1 changes nothing, 0 deletes, 2 doubles, −1 turns the message round. We want this as a change of $W_O$ alone.
-# What the head writes along the unit vector $w_i$ is $(z W_O w_i^\top)\, w_i$, and so
+# A head's output is $z\, W_O$, where the row $z$ [d_head] is its mix of values. What it writes along the unit vector
+# $w_i$ is $(z W_O w_i^\top)\, w_i$, and so
 #
 # $$W_O' = W_O + (g - 1)\; W_O\, w_i^\top w_i .$$
 #
@@ -457,12 +458,6 @@ plots.plot_recall(recall["by_length"], recall["by_place"], task.longest)
 #
 # ## 6 · Do weights predict who talks?
 #
-# ### Predict before you run
-
-# %% role="predict"
-predict("04.q2", None)
-
-# %% [markdown]
 # A score from weights is a guess. Here is a measurement that it can be held against: does the mover look away from what
 # was got *because* this component tells it to? Take the mover's attention pattern twice, with the component
 # **present** and with it **removed**. In each, at the last position of each prompt,
@@ -473,6 +468,12 @@ predict("04.q2", None)
 # prompts. It is positive if the component helps the mover to look where it should. (How exactly the paper normalises
 # its score we do not know; this is ours.)
 #
+# ### Predict before you run
+
+# %% role="predict"
+predict("04.q2", None)
+
+# %% [markdown]
 # {card inhibition_score}
 #
 # Prompts differ in length: the destination is position `last[n]` of prompt n, whatever comes after it in the tensor.
