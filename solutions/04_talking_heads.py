@@ -450,9 +450,26 @@ plots.plot_recall(recall["by_length"], recall["by_place"], task.longest)
 # <details><summary>What you should see</summary>
 #
 # Nearly perfect on short lists, and a fall that begins *before* the lists get longer than in training. Right: yellow
-# at the top, darker further down, with no clear preference for early or late places. The mover's query has eight
+# at the top, darker further down; in the longest lists the last places are the worst. The mover's query has eight
 # dimensions (its d_head), and it must say of each of up to twelve things whether it was got. The paper reports such
 # crowding in GPT-2: a space of few dimensions, and trouble when many items share it.
+#
+# </details>
+#
+# Does the mover really use all eight? $W_{QK} = W_Q W_K^\top$ has the same form as $W_V W_O$, so your first function
+# takes it apart too: its reads are then what the *query* listens to, its writes what it looks for in the *keys*.
+
+# %% role="demo"
+at = (model.cfg.n_layers - 1, 0)  # the mover: the one head of the last layer
+listens = ov_components(model.W_Q[at], model.W_K[at].T)
+plots.plot_strengths({"mover, W_QK": listens["strengths"].tolist()}, "What the mover's query listens to")
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# One direction is about twice as strong as the others, and those are nearly equal: the mover listens in all of its
+# eight dimensions. Nothing here is of rank one, or three. Keep that in mind when the paper's channels of very low rank
+# are looked for below.
 #
 # </details>
 #
@@ -535,7 +552,6 @@ check(inhibition_score)  # exercise: ch04.inhibition_score
 # %% role="demo"
 from mechanisms.models.mover import Mover
 
-at = (model.cfg.n_layers - 1, 0)  # the mover: the one head of the last layer
 mover_weights = {name: getattr(model, name)[at] for name in ("W_Q", "W_K", "W_V", "W_O")}
 lists = lab.lists(task, 200, 6, torch.Generator().manual_seed(4))
 mover = Mover(model, lists.prompts, *at)
