@@ -679,7 +679,7 @@ plots.plot_utilisation(shares)
 # nothing reaches more than 100%.
 #
 # So one of three things is off: the work, the peak, or the measured time. The work is what PyTorch counts. The peaks
-# are those of the authors' own code; a GPU may have several (by form factor, by how sums are kept), so they could be off
+# are those of the authors' own code; a GPU may have several (by form factor, by how sums are kept), so they may be off
 # for some of these GPUs. The time is the first suspect. The published benchmark reads a plain wall clock, and the
 # file shows no explicit wait for the GPU (exercise 4 is about what this can do); but this is a suspicion and no proof,
 # and somebody with four A100s could settle it in ten minutes, with your function. Until then, read "18 days" as
