@@ -33,7 +33,7 @@ export PYTHONUNBUFFERED := 1
 # A file stays with one worker: its tests share what is slow to make, such as a graded class.
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-.PHONY: help setup course exercises sample-class report book serve test test-fast lint bench lab-lm lab-gate lab-dual lab-vision planted-circuit lock clean
+.PHONY: help setup course exercises sample-class report book serve test test-fast lint bench lab-lm lab-relational lab-list lab-gate lab-dual lab-vision lab-clip planted-circuit lock clean
 
 help: ## List the targets, one line each
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,8 +78,18 @@ bench: setup ## Measure how long a notebook and each of its checks take
 lab-lm: setup ## Train the lab language model again from its recipe (uses every core)
 	@env -u OMP_NUM_THREADS -u MKL_NUM_THREADS $(BIN)/python -m mechanisms.training lab-lm
 
+lab-list: setup ## Train the attention-only model of chapter 04 again from its recipe
+	@$(BIN)/python -m mechanisms.training lab-list
+
 lab-gate: setup ## Train the attention-only model of chapter 05 again from its recipe
 	@$(BIN)/python -m mechanisms.training lab-gate
+
+lab-relational: setup ## Train the three models of chapter 01 again from their recipe
+	@$(BIN)/python -m mechanisms.training lab-relational
+	@$(BIN)/python -m mechanisms.training lab-relational --table random \
+	  --out mechanisms/models/weights/control-relational
+	@$(BIN)/python -m mechanisms.training lab-relational --seed 0 --attention blind \
+	  --out mechanisms/models/weights/blind-relational
 
 lab-dual: setup ## Train the four models of chapter 06 again from their recipe
 	@for way in "" "-vanilla --every 0 --until 0" "-active --until 0" \
@@ -92,6 +102,9 @@ lab-vision: setup ## Train the two models of chapter 07 again from their recipes
 
 planted-circuit: setup ## Write the hand-built network of chapter 03 again
 	@$(BIN)/python -m mechanisms.models.planted mechanisms/models/weights/planted-circuit
+
+lab-clip: setup ## Train the CLIP of chapter 08 again from its recipe
+	@$(BIN)/python -m mechanisms.training lab-clip
 
 lock: setup ## Write requirements.lock again from pyproject.toml
 	@$(BIN)/pip-compile --quiet --no-header --no-annotate --strip-extras --allow-unsafe --unsafe-package pip \

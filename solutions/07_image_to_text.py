@@ -274,10 +274,11 @@ for row in range(2):
 #
 # {card projection_gradients}
 #
-# Use the pooled case; captions have one length, without pads. The loss is the mean cross-entropy over **all** words of
-# all captions, the first included (it is predicted at the last prompt). `model(**inputs).loss` computes just that from
-# what your `build_inputs` returns; `model.get_input_embeddings().weight` is the embedding table. Your two functions
-# must let gradients pass: a `.detach()`, `.data` or `torch.no_grad()` inside them cuts the map off.
+# Use the pooled case; captions have one length, so give `build_inputs` a pad that no token is, −1. The loss is the mean
+# cross-entropy over **all** words of all captions, the first included (it is predicted at the last prompt).
+# `model(**inputs).loss` computes just that from what your `build_inputs` returns; `model.get_input_embeddings().weight`
+# is the embedding table. Your two functions must let gradients pass: a `.detach()`, `.data` or `torch.no_grad()` inside
+# them cuts the map off.
 
 
 # %% role="solution" exercise="projection_gradients"
@@ -554,10 +555,11 @@ plots.plot_scores(scores, shuffled, "Right words in captions of 1,000 new scenes
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Size and colour: high for every encoder, the random one included. Category: lowest for the random encoder, then the
-# self-supervised one, far behind the two that had language. That is the paper's picture: visual properties come
-# through whatever the encoder, category identity follows the linguistic supervision. In one point our lab differs:
-# captions do not beat labels. Our labels name the very category that is asked for, which labels of photographs do not.
+# Size and colour: high for every encoder, the random one included; *labels* loses some colour, as nothing in its
+# training asked for it. Category: lowest for the random encoder, then the self-supervised one, far behind the two that
+# had language. That is the paper's picture: visual properties come through whatever the encoder, category identity
+# follows the linguistic supervision. In one point our lab differs: captions do not beat labels. Our labels name the
+# very category that is asked for, which labels of photographs do not.
 #
 # The small marks are **shuffled** images: each caption is compared with another scene. They lie where *blind* lies, so
 # nothing in the score comes from the form of the captions alone.
@@ -874,9 +876,10 @@ claims_table(
 # ### BEGIN SOLUTION
 # **Mark scheme.**
 #
-# - *2 points*: size and colour are right far more often than blind for all four encoders, within a few points of each
-#   other (one point, with numbers); a random encoder passes them too, so this transfer says that such properties are
-#   linearly readable from almost any features, not that the encoder has learned something language-like (one point).
+# - *2 points*: size and colour are right far more often than blind for all four encoders, and about equally often but
+#   for some colour that *labels* loses (one point, with numbers); a random encoder passes them too, so this transfer
+#   says that such properties are linearly readable from almost any features, not that the encoder has learned something
+#   language-like (one point).
 # - *1 point*: the category follows the help from language in the encoder's training; map and language model are the
 #   same throughout, so the difference is in what encoders keep in linear form. A claim about language models needs
 #   other language models (or one that was not trained on such text) as a comparison.

@@ -105,3 +105,25 @@ def caption_map(answer: Any, inputs: dict[str, Any], held_out: dict[str, Any]) -
         f"{name}: enough right on new scenes": right[name] >= least for name, least in held_out["at_least"].items()
     }
     return {"captions differ between images": len(said.unique(dim=0)) > 1, **reached}
+
+
+@register("word-vectors")
+def word_vectors(answer: Any, inputs: dict[str, Any], held_out: dict[str, Any]) -> dict[str, Any]:
+    """Word vectors [n_words, d] by the answers that sums of two of them give about images never seen.
+
+    ``held_out``: images [n, d], captions [n, 5, 2] (word ids, true candidate first, then two other shapes, two other
+    colours), at_least a share for "shape" and "colour". The verdict: does the true caption beat those with another
+    shape, and those with another colour, often enough, and is it at least not avoided.
+    """
+    images, captions = held_out["images"], held_out["captions"]
+    n_words, d = int(inputs["captions"].max()) + 1, images.shape[1]
+    if type(answer) is not torch.Tensor or answer.ndim != 2 or answer.shape[1] != d or answer.shape[0] < n_words:
+        told = f"it is no table of word vectors: one row of {d} numbers for each word is asked"
+        return {"$refused": {"type": "shape", "message": told}}
+    scores = (answer.float()[captions].sum(2) * images[:, None]).sum(-1)
+    beaten = (scores[:, :1] > scores[:, 1:]).float().mean(0)
+    shares = {"shape": beaten[:2].mean().item(), "colour": beaten[2:].mean().item()}
+    reached = {
+        f"{name}s told apart often enough": share >= held_out["at_least"][name] for name, share in shares.items()
+    }
+    return {"the true caption is not avoided": min(shares.values()) > 0.3, **reached}

@@ -83,8 +83,9 @@ def model(name: str) -> Any:
 
         loaded = models.load(name, fresh=True)
         # TransformerLens puts hooks of its own on some architectures in the first run: those are no one's mistake.
-        with torch.no_grad():
-            loaded(torch.zeros(1, 1, dtype=torch.long))
+        if hasattr(loaded, "run_with_cache"):
+            with torch.no_grad():
+                loaded(torch.zeros(1, 1, dtype=torch.long))
         _models[name] = (loaded, _state(loaded), _hook_count(loaded))
     loaded = _models[name][0]
     _reset_hooks(loaded)

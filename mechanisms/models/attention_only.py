@@ -32,6 +32,8 @@ class AttentionOnlyConfig:
     """The sizes of a model.
 
     ``first_window``: how many tokens, its own included, a position of the first layer sees; 0 for all before it.
+    ``last_view``: how many positions, from the first, the last layer can look at; 0 for all of them.
+    ``last_alone``: logits are read from what the last layer writes, and not from the sum of all layers.
     ``device`` is where TransformerLens' own helpers expect the model to be.
     """
 
@@ -41,6 +43,8 @@ class AttentionOnlyConfig:
     n_layers: int = 2
     n_heads: int = 2
     first_window: int = 0
+    last_view: int = 0
+    last_alone: bool = False
     device: str = "cpu"
 
     @property
@@ -51,7 +55,7 @@ class AttentionOnlyConfig:
 class Attention(nn.Module):
     """Causal attention; queries, keys, values and z are [batch, pos, head, d_head] on their hooks."""
 
-    def __init__(self, cfg: AttentionOnlyConfig, window: int = 0) -> None:
+    def __init__(self, cfg: AttentionOnlyConfig, window: int = 0, view: int = 0) -> None:
         super().__init__()
         self.cfg = cfg
         self.W_QKV = nn.Linear(cfg.d_model, 3 * cfg.d_model)
@@ -60,7 +64,7 @@ class Attention(nn.Module):
             setattr(self, f"hook_{name}", HookPoint())
         place = torch.arange(cfg.n_ctx)
         back = place[:, None] - place  # [query, key]: how far the query looks back
-        hidden = (back < 0) | (back >= (window or cfg.n_ctx))
+        hidden = (back < 0) | (back >= (window or cfg.n_ctx)) | (place >= (view or cfg.n_ctx))
         self.register_buffer("hidden", hidden, persistent=False)
 
     def forward(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
@@ -75,16 +79,19 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """x + attention(LayerNorm(x)); there is no MLP."""
+    """x + attention(LayerNorm(x)), in a last layer that stands alone without the x; there is no MLP."""
 
-    def __init__(self, cfg: AttentionOnlyConfig, window: int = 0) -> None:
+    def __init__(self, cfg: AttentionOnlyConfig, first: bool, last: bool) -> None:
         super().__init__()
-        self.ln1, self.attn = nn.LayerNorm(cfg.d_model), Attention(cfg, window)
+        self.alone = last and cfg.last_alone
+        window, view = cfg.first_window if first else 0, cfg.last_view if last else 0
+        self.ln1, self.attn = nn.LayerNorm(cfg.d_model), Attention(cfg, window, view)
         self.hook_resid_pre, self.hook_attn_out, self.hook_resid_post = HookPoint(), HookPoint(), HookPoint()
 
     def forward(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
         x = self.hook_resid_pre(x)
-        return self.hook_resid_post(x + self.hook_attn_out(self.attn(self.ln1(x))))
+        out = self.hook_attn_out(self.attn(self.ln1(x)))
+        return self.hook_resid_post(out if self.alone else x + out)
 
 
 class AttentionOnly(HookedRootModule):
@@ -94,7 +101,8 @@ class AttentionOnly(HookedRootModule):
         super().__init__()
         self.cfg = cfg
         self.embed, self.pos_embed = nn.Embedding(cfg.d_vocab, cfg.d_model), nn.Embedding(cfg.n_ctx, cfg.d_model)
-        self.blocks = nn.ModuleList([Block(cfg, 0 if layer else cfg.first_window) for layer in range(cfg.n_layers)])
+        last = cfg.n_layers - 1
+        self.blocks = nn.ModuleList([Block(cfg, layer == 0, layer == last) for layer in range(cfg.n_layers)])
         self.ln_final, self.unembed = nn.LayerNorm(cfg.d_model), nn.Linear(cfg.d_model, cfg.d_vocab, bias=False)
         for table in (self.embed, self.pos_embed):
             nn.init.normal_(table.weight, std=0.1)
@@ -132,10 +140,52 @@ class AttentionOnly(HookedRootModule):
         rows = torch.stack([block.attn.W_out.weight.T for block in self.blocks])
         return rows.view(len(rows), self.cfg.n_heads, self.cfg.d_head, self.cfg.d_model)
 
+    @torch.no_grad()
+    def set_W_O(self, layer: int, head: int, W_O: Float[Tensor, "d_head d_model"]) -> None:
+        """Edits the output matrix of one head, in place."""
+        size = self.cfg.d_head
+        self.blocks[layer].attn.W_out.weight[:, head * size : (head + 1) * size] = W_O.T
+
+    @torch.no_grad()
+    def scale_query(self, layer: int, head: int, gain: float) -> None:
+        """Multiplies one head's query matrix and query bias, in place."""
+        rows, reads = slice(head * self.cfg.d_head, (head + 1) * self.cfg.d_head), self.blocks[layer].attn.W_QKV
+        reads.weight[rows] *= gain
+        reads.bias[rows] *= gain
+
     @property
     def W_U(self) -> Float[Tensor, "d_model d_vocab"]:
         """The unembedding."""
         return self.unembed.weight.T
+
+
+@torch.no_grad()
+def fold_layer_norm(model: AttentionOnly) -> None:
+    """Folds each LayerNorm's gain and bias into the matrices that read after it, in place.
+
+    Nothing is written or read along the direction (1, ..., 1) then, which LayerNorm takes away. The function stays the
+    same but for one shift of all logits.
+
+    The final LayerNorm keeps its bias, as the unembedding has none.
+    """
+
+    def centred(weight: Tensor, dim: int) -> Tensor:
+        return weight - weight.mean(dim, keepdim=True)
+
+    model.embed.weight.copy_(centred(model.embed.weight, 1))
+    model.pos_embed.weight.copy_(centred(model.pos_embed.weight, 1))
+    for block in model.blocks:
+        reads, writes = block.attn.W_QKV, block.attn.W_out
+        reads.bias += reads.weight @ block.ln1.bias
+        reads.weight.copy_(centred(reads.weight * block.ln1.weight, 1))
+        block.ln1.weight.fill_(1.0)
+        block.ln1.bias.zero_()
+        writes.weight.copy_(centred(writes.weight, 0))
+        writes.bias.copy_(centred(writes.bias, 0))
+    gain = model.ln_final.weight
+    model.ln_final.bias /= gain
+    model.unembed.weight.copy_(centred(model.unembed.weight * gain, 0))  # a shift of all logits changes nothing
+    gain.fill_(1.0)
 
 
 def save(model: AttentionOnly, folder: Path) -> None:

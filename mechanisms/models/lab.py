@@ -1,8 +1,10 @@
 """Loads the lab models, the small trained networks that ship with the course.
 
 - finds the checkpoint folder of a lab model (in the package, or where MECHANISMS_LAB_DIR points);
-- boots it as a TransformerLens ``TransformerBridge`` in compatibility mode, quietly; or, where it has no MLPs, as an
-  ``AttentionOnly`` model with the same names; or, a masked language model, as the ``BertForMaskedLM`` that it is;
+- boots it as a TransformerLens ``TransformerBridge`` in compatibility mode, quietly; or, where it is no Hugging Face
+  model, as the course's own ``AttentionOnly`` or ``Relational`` model with the same names; or, a masked language
+  model, as the ``BertForMaskedLM`` that it is;
+- builds the planted networks, whose weights are written by hand and need no file;
   or as the image encoders or the scenes' GPT-2 of chapter 07, which their own modules boot;
 - reads its model card.
 """
@@ -23,16 +25,25 @@ import torch
 
 from mechanisms.errors import ModelMissing
 
-ATTENTION_ONLY = "attention-only"  # the model_type of checkpoints that are no Hugging Face models
+ATTENTION_ONLY, RELATIONAL = "attention-only", "relational"  # model_type of checkpoints that are no Hugging Face models
+PLANTED = "planted-relations-"  # planted-relations-2 applies its relation in the FFN of layer 2
 VISION = "small-encoders"
 SCENE_LM = "gpt2-scenes"
-_OWN = {ATTENTION_ONLY: "attention_only", VISION: "encoders", SCENE_LM: "scene_lm"}  # modules that boot these
+SCENE_CLIP = "open-clip-scenes"
+_OWN = {
+    ATTENTION_ONLY: "attention_only",
+    RELATIONAL: "relational",
+    VISION: "encoders",
+    SCENE_LM: "scene_lm",
+    SCENE_CLIP: "scene_clip",
+}
 MASKED = "bert"  # the model_type of masked language models, which stay as they are
 _PARTS = ("config.json", "model.safetensors", "tokenizer.json")
 # Models whose words are their token ids ship no tokenizer.
 _DUAL = {"lab-dual", "lab-dual-vanilla", "lab-dual-active", "lab-dual-hidden"}
 _TOKENS_ALONE = {"lab-gate", "random-gate", *_DUAL, "lab-vision", "lab-lm-scenes"}
-_TOKENS_ALONE |= {"planted-circuit"}
+_TOKENS_ALONE |= {"planted-circuit"} | {f"{kind}-relational" for kind in ("lab", "control", "blind", "random")}
+_TOKENS_ALONE |= {"lab-list"}
 
 
 def checkpoint_folder(name: str = "lab-lm") -> Path:
@@ -55,8 +66,9 @@ def checkpoint_folder(name: str = "lab-lm") -> Path:
 def load(name: str = "lab-lm", device: str | torch.device | None = None, fresh: bool = False):
     """Loads lab model ``name`` as a TransformerBridge in compatibility mode.
 
-    lab-gate comes as an ``AttentionOnly``, lab-dual as a plain ``BertForMaskedLM``, lab-vision as ``Encoders``,
-    lab-lm-scenes as a Hugging Face GPT-2.
+    lab-list and chapter 05's models come as an ``AttentionOnly``, chapter 01's as a ``Relational``, lab-dual as a plain
+    ``BertForMaskedLM``, lab-vision as ``Encoders``, lab-lm-scenes as a Hugging Face GPT-2, lab-clip as open_clip's
+    ``CLIP``.
 
     In a bridge LayerNorm is folded into the weights that follow it, writing weights are centred, and every head has
     its own ``W_Q``, ``W_K``, ``W_V`` [layer, head, d_model, d_head] and ``W_O`` [layer, head, d_head, d_model].
@@ -66,6 +78,8 @@ def load(name: str = "lab-lm", device: str | torch.device | None = None, fresh: 
     Raises ModelMissing if the checkpoint cannot be found or read.
     """
     device = str(device or "cpu")
+    if name.startswith(PLANTED):
+        return _plant(name, device) if fresh else _plant_once(name, device)
     folder = str(checkpoint_folder(name))
     return boot(folder, device) if fresh else _boot_once(folder, device)
 
@@ -87,6 +101,18 @@ def _model_type(folder: str | Path) -> str:
         return str(json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["model_type"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""  # whoever boots it as a Hugging Face folder will say what is wrong
+
+
+def _plant(name: str, device: str):
+    from mechanisms.models import planted_relations
+
+    try:
+        return planted_relations.build(int(name.removeprefix(PLANTED))).to(device)
+    except ValueError as error:
+        raise ModelMissing(f"There is no model {name!r}: {error}.") from None
+
+
+_plant_once = cache(_plant)
 
 
 @cache

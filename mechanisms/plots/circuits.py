@@ -117,18 +117,21 @@ def plot_rows(words: Sequence[str], rows: Mapping[str, torch.Tensor], title: str
 
 
 def plot_overlaps(sweep: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
-    """One panel for each condition: shared heads by union (dot, one for each seed), their mean (line) and what random
-    sets of the same sizes would share on average (grey cross)."""
+    """One panel for each condition: shared heads by union (dot, one for each seed in which both tasks have a circuit),
+    their mean (line) and what random sets of the same sizes would share on average (grey cross)."""
     figure, axes = new_figure(4.0 * len(sweep) + 0.6, 3.3, columns=len(sweep), sharey=True)
-    for ax, (name, runs) in zip(axes, sweep.items(), strict=True):
+    for ax, (name, tried) in zip(axes, sweep.items(), strict=True):
+        runs = _measured(tried)
         for place, (task, color) in enumerate(TASK_COLORS.items()):
-            found = [run["overlap"][task] for run in runs]
-            shares = [one["of_union"] for one in found]
-            spread = torch.linspace(-0.16, 0.16, len(runs)).tolist() if len(runs) > 1 else [0.0]
+            able = [run for run in runs if run["tasks"]["indirect objects"]["heads"] and run["tasks"][task]["heads"]]
+            shares = [run["overlap"][task]["of_union"] for run in able]
+            if not able:
+                continue
+            spread = torch.linspace(-0.16, 0.16, len(able)).tolist() if len(able) > 1 else [0.0]
             ax.scatter([place + s for s in spread], shares, color=color, s=28, zorder=3)
             mean = sum(shares) / len(shares)
             ax.plot([place - 0.26, place + 0.26], [mean, mean], color=color, linewidth=2)
-            random = [by_union(run, task) for run in runs]
+            random = [by_union(run, task) for run in able]
             ax.scatter([place + 0.34], [sum(random) / len(random)], color=QUIET, marker="x", zorder=3)
         ax.set_xticks(range(len(TASK_COLORS)), [task.replace(" ", "\n", 1) for task in TASK_COLORS], fontsize=9)
         ax.set_xlim(-0.5, 2.6)
@@ -140,6 +143,11 @@ def plot_overlaps(sweep: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
     return figure
 
 
+def _measured(runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Without the seeds that were trained no further (``mechanisms.training.circuits_sweep``)."""
+    return [run for run in runs if "repair" in run]
+
+
 def by_union(run: Mapping[str, Any], task: str) -> float:
     """Expected shared heads of random sets, as a share of the union that they would have on average."""
     expected = run["overlap"][task]["expected"]
@@ -148,7 +156,8 @@ def by_union(run: Mapping[str, Any], task: str) -> float:
 
 
 def plot_repairs(runs: Sequence[Mapping[str, Any]], kind: str, chosen_on: int) -> Figure:
-    """An arrow from unchanged to repaired for every seed, and the accuracies under the controls."""
+    """An arrow from unchanged to repaired for every seed that was measured, and the accuracies under the controls."""
+    runs = _measured(runs)
     figure, [ax] = new_figure(7.4, 1.3 + 0.45 * len(runs))
     for row, run in enumerate(runs):
         found = run["repair"][kind]

@@ -148,6 +148,118 @@ GATING = (
 )
 
 
+def _over_seeds(read: Callable[[Mapping[str, Any]], float], form: str = "{:.2f}") -> str:
+    from mechanisms.training import list_sweep
+
+    runs = list_sweep.load()
+    if not runs:
+        return "sweep not run yet"
+    found = list_sweep.interval(runs, read)
+    if found["n"] == 1:
+        return "one seed"
+    shown = (form.format(found[name]) for name in ("mean", "low", "high"))
+    return "{} [{}, {}] in {} seeds".format(*shown, found["n"])
+
+
+def _rho(score: str, effect: str = "query") -> Callable[[Mapping[str, Any]], str]:
+    def read(report: Mapping[str, Any]) -> str:
+        from mechanisms.training import talking_heads
+
+        key, language = f"{effect}: {score}", talking_heads.load()["rank_correlations"]
+        seeds = _over_seeds(lambda run: run["rank_correlations"][key], "{:+.2f}")
+        return f"ρ = {report['rank_correlations'][key]:+.2f}; {seeds}; lab-lm {language[key]:+.2f}"
+
+    return read
+
+
+def _by_length(report: Mapping[str, Any]) -> str:
+    from mechanisms.training import talking_heads
+
+    language = talking_heads.load()["by_length"]
+    own = ", ".join(f"{report['by_length'][n]:.1%} at {n}" for n in ("4", "8", "12"))
+    return f"{own}; lab-lm {language['4']:.1%} at 4, {language['8']:.1%} at 8"
+
+
+def _two_of_a_head(report: Mapping[str, Any]) -> str:
+    found = report["concentration"]
+    seeds = _over_seeds(lambda run: run["concentration"]["two of a head"], "{:.0%}")
+    return f"{found['two of a head']:.0%} ({found['even']:.0%} if spread evenly); {seeds}"
+
+
+def _turned(report: Mapping[str, Any]) -> str:
+    found, wide = report["channel"]["natural"], report["channel"]["wide"]
+    seeds = _over_seeds(lambda run: run["channel"]["natural"]["highest scores"], "{:.0%}")
+    random = found["random"]
+    return (
+        f"{found['highest scores']:.0%} of the things of a list, random directions {random['low']:.0%} to "
+        f"{random['high']:.0%} (natural range); {wide['highest scores']:.0%} against {wide['random']['low']:.0%} to "
+        f"{wide['random']['high']:.0%} (wide); {seeds}"
+    )
+
+
+def _mended(report: Mapping[str, Any]) -> str:
+    from mechanisms.training import talking_heads
+    from mechanisms.training.list_sweep import gained
+
+    found, language = report["edit"], talking_heads.load()["edit"]
+    seeds = _over_seeds(lambda run: 100 * gained(run), "{:+.1f}")
+    return (
+        f"{found['before']['held_out']:.1%} → {found['steps'][-1]['held_out']:.1%} at {found['length']} things; points "
+        f"gained {seeds}; lab-lm {language['before']['held_out']:.1%} → {language['steps'][-1]['held_out']:.1%} at "
+        f"{language['length']}"
+    )
+
+
+def _fitted(report: Mapping[str, Any]) -> str:
+    from mechanisms.training.list_sweep import fitted
+
+    found = report["gains"]
+    seeds = _over_seeds(lambda run: 100 * fitted(run, "all components"), "{:+.1f}")
+    random = [draw["held_out"] for draw in found["random directions"]]
+    return (
+        f"{found['before']['held_out']:.1%} → {found['all components']['held_out']:.1%} at {found['length']} things "
+        f"(random directions: {min(random):.1%} to {max(random):.1%}); points gained {seeds}"
+    )
+
+
+TALKING_HEADS = (
+    Claim("falls", "Laundry-list accuracy falls with length", "falls (tables not known to us)", _by_length),
+    Claim(
+        "score",
+        "The score of a component goes with what its removal does, through the mover's query",
+        "interactions can be predicted from weights after the decomposition (abstract)",
+        _rho("q"),
+    ),
+    Claim("strength", "… the baseline: its singular value alone", "—", _rho("strength")),
+    Claim("given", "… the score among components of equal strength (partial)", "—", _rho("q | strength")),
+    Claim("within", "… within layers", "—", _rho("q, within layers")),
+    Claim("wrong", "… the score of the wrong kind, through keys", "—", _rho("k")),
+    Claim("wrong_within", "… … within layers", "—", _rho("k, within layers")),
+    Claim("keys", "… through the mover's keys instead: the key score", "—", _rho("k", "key")),
+    Claim("keys_wrong", "… … the score of the wrong kind, through queries", "—", _rho("q", "key")),
+    Claim("keys_strength", "… … the baseline: the singular value alone", "—", _rho("strength", "key")),
+    Claim(
+        "concentration",
+        "The effect of a head sits in one or two of its components",
+        "so for the inhibition heads of GPT-2 (figure 2)",
+        _two_of_a_head,
+    ),
+    Claim(
+        "channel",
+        "A channel of three dimensions turns the mover to the things of a list",
+        "a 3-D subspace of GPT-2 indexes list positions (later versions of the abstract)",
+        _turned,
+    ),
+    Claim(
+        "edit",
+        "An edit raises laundry-list accuracy: three edits, chosen on other lists",
+        "“often by over 20%” (abstract)",
+        _mended,
+    ),
+    Claim("gains", "… a gain for each component, fitted on other lists", "—", _fitted),
+)
+
+
 def _limber(read: Callable[[Any, list], str]) -> Callable[[Mapping[str, Any]], str]:
     """A cell that ``read`` makes from the sweep's module and its main runs."""
 
@@ -251,17 +363,20 @@ def _lift(found: Mapping[str, Any]) -> str:
         )
 
     able = found["repair where learned"]
-    return f"all: {told(found['repair'])}" + (
-        f". Seeds that learned coloured objects: {told(able)}" if able["seeds"] > 1 else ""
+    return f"seeds 1 to 4, whatever came: {told(found['repair'])}" + (
+        f". All seeds that learned coloured objects: {told(able)}" if able["seeds"] > 1 else ""
     )
 
 
-def _in_able(*parts: tuple[str, str, str]) -> Callable[[Mapping[str, Any]], str]:
-    """Levels over the seeds that learned coloured objects: (words, key, format) each."""
+def _levels(*parts: tuple[str, str, str]) -> Callable[[Mapping[str, Any]], str]:
+    """Levels, (words, key, format) each, over the seeds that learned coloured objects if there are several, or else
+    over those that were trained whatever came."""
 
     def read(found: Mapping[str, Any]) -> str:
         able = found["repair where learned"]
-        return ", ".join(f"{words} {_range(able[key], form)}".strip() for words, key, form in parts)
+        whose, pool = ("that learned", able) if able["seeds"] > 1 else ("1 to 4, whatever came", found["repair"])
+        levels = ", ".join(f"{words} {_range(pool[key], form)}" for words, key, form in parts)
+        return f"seeds {whose}: {levels}"
 
     return _circuits(read)
 
@@ -285,8 +400,8 @@ CIRCUIT_REUSE = (
         "49.6% (section 5; one sentence says 49.7%)",
         _circuits(
             lambda found: (
-                f"objects never asked about: {_range(found['repair']['base'])}; asked about in training: "
-                f"{_range(found['accuracy']['coloured objects'])}"
+                f"objects never asked about: {_range(found['repair']['base'])}; coloured objects were learned by "
+                f"{found['learned']} of {found['tried']} seeds"
             )
         ),
     ),
@@ -300,13 +415,13 @@ CIRCUIT_REUSE = (
         "controls",
         "… with the same heads made to look at the other objects, or at the start",
         "—",
-        _in_able(("unchanged", "base", ".0%"), ("objects", "objects", ".0%"), ("start", "bos", ".0%")),
+        _levels(("unchanged", "base", ".0%"), ("objects", "objects", ".0%"), ("start", "bos", ".0%")),
     ),
     Claim(
         "shift",
         "What this does to a mover's attention",
         "−8.7% to wrong colours, +2.7% to the right one (section 5)",
-        _in_able(("wrong colours", "mover_to_wrong", "+.1%"), ("right colour", "mover_to_right", "+.1%")),
+        _levels(("wrong colours", "mover_to_wrong", "+.1%"), ("right colour", "mover_to_right", "+.1%")),
     ),
     Claim(
         "agreement",
@@ -318,6 +433,107 @@ CIRCUIT_REUSE = (
                 f"p = {found['agreement']['p']:.3f}"
             )
         ),
+    ),
+)
+
+
+def _trainings(condition: str) -> Callable[[Mapping[str, Any]], str]:
+    def read(_report: Mapping[str, Any]) -> str:
+        from mechanisms.training import relational_sweep
+        from mechanisms.training.gating_sweep import mean_interval
+
+        runs = relational_sweep.by_condition(relational_sweep.load()).get(condition)
+        if not runs:
+            return "not run yet"
+        found = [relational_sweep.hits(run) for run in runs]
+        own = mean_interval([one["own"] for one in found])
+        control = max(sum(one[key] for one in found) / len(found) for key in ("random", "other"))
+        held = sum(map(relational_sweep.holds, runs))
+        return (
+            f"mean {own['mean']:.0%} [{max(own['low'], 0):.0%}, {min(own['high'], 1):.0%}] of contexts, larger control "
+            f"{control:.1%}; at least 5 times both in {held} of {len(runs)} seeds"
+        )
+
+    return read
+
+
+def _x_shapes(report: Mapping[str, Any]) -> str:
+    from mechanisms.training.measure_relational import x_shapes
+
+    shapes = x_shapes(report)
+    peaks = ", ".join(f"{shape['peak']:.2f}" for shape in shapes)
+    places = ", ".join(str(shape["application"]) for shape in shapes)
+    count = sum(shape["x_shaped"] for shape in shapes)
+    return f"{count} of 3 relations; argument up to {peaks}, answer leads from: {places}"
+
+
+def _injection(report: Mapping[str, Any]) -> str:
+    own, noise, other = (
+        sum(row[key] for row in report["injection"]) / len(report["injection"])
+        for key in ("hits", "random", "other relation")
+    )
+    return f"{own:.0%} on top; random {noise:.1%}, other relation {other:.1%}"
+
+
+def _ranks(report: Mapping[str, Any]) -> str:
+    before, after = (
+        sum(row[key] for row in report["injection"]) / len(report["injection"]) for key in ("rank before", "rank after")
+    )
+    return f"{before:.1f} → {after:.1f} (0: on top)"
+
+
+def _reach(kind: str) -> Callable[[Mapping[str, Any]], str]:
+    def read(report: Mapping[str, Any]) -> str:
+        found = report["reach"][kind]
+        return (
+            f"{found['hits']:.0%} on top (random {found['random']:.1%}), "
+            f"mean rank {found['rank before']:.1f} → {found['rank after']:.1f}"
+        )
+
+    return read
+
+
+def _removal(report: Mapping[str, Any]) -> str:
+    whole, none = report["removal"][0], report["removal"][-1]
+    return ", ".join(f"{kind} −{whole[kind] - none[kind]:.0%}" for kind in ("abstractive", "extractive"))
+
+
+RELATIONS = (
+    Claim(
+        "x_shape",
+        "Argument first, then the answer: X-shaped curves on correct items",
+        "yes, GPT-2 small to BLOOM-176B; the answer overtakes about two thirds up",
+        _x_shapes,
+    ),
+    Claim(
+        "ffn_share",
+        "What FFNs write of answer − argument, in logits",
+        "FFN 19 of GPT-2 medium makes the switch in the worked example",
+        lambda report: ", ".join(f"{share:.0%}" for share in report["FFN share"]) + " (past, upper, plural)",
+    ),
+    Claim(
+        "injection",
+        "One prompt's vector in unrelated contexts: target on top",
+        "upper case almost always; past tense about 8% (the authors' demo)",
+        _injection,
+    ),
+    Claim(
+        "rank",
+        "… mean rank of the target, before → after",
+        "capitals about 10th → 4th, past tense about 7th → 3rd (GPT-2 medium)",
+        _ranks,
+    ),
+    Claim("seeds", "… over seeds of the recipe", "—", _trainings("regular")),
+    Claim("control", "… models whose facts are a random table", "—", _trainings("random table")),
+    Claim(
+        "held_out", "… words whose fact was held out", "out of domain: US states 20th → 3rd", _reach("held-out pairs")
+    ),
+    Claim("new", "… verbs that no fact ever named", "—", _reach("new stems")),
+    Claim(
+        "removal",
+        "Accuracy lost when FFNs are removed",
+        "BLOOM-176B, 24 FFNs: abstractive −73 points, extractive −17",
+        _removal,
     ),
 )
 
@@ -515,3 +731,99 @@ def claims_table(
         row = [claim.text, claim.paper, claim.lab(measured)]
         rows.append(row + ([yours.get(claim.key, "—")] if yours is not None else []))
     return ClaimsTable(header, rows)
+
+
+def _binding(read: Callable[[Any], str], recipe: str = "lab") -> Callable[[Mapping[str, Any]], str]:
+    def told(_report: Mapping[str, Any]) -> str:
+        from mechanisms.training import binding_sweep
+
+        runs = binding_sweep.load().get(recipe)
+        return read(runs) if runs else "not run yet"
+
+    return told
+
+
+def _interval(*keys: str, recipe: str = "lab") -> Callable[[Mapping[str, Any]], str]:
+    def read(runs: Any) -> str:
+        from mechanisms.training.binding_sweep import over_seeds
+
+        found = over_seeds(runs, *keys)
+        return f"{found['mean']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
+
+    return _binding(read, recipe)
+
+
+def _kinds(*keys: str) -> Callable[[Mapping[str, Any]], str]:
+    """Means over seeds of all five heads: ``keys`` are setting, split and quantity."""
+
+    def read(runs: Any) -> str:
+        from mechanisms.training.binding_sweep import over_seeds
+        from mechanisms.training.composition import KINDS
+
+        return ", ".join(f"{kind} {over_seeds(runs, 'heads', kind, *keys)['mean']:.2f}" for kind in KINDS)
+
+    return _binding(read)
+
+
+BINDING = (
+    Claim(
+        "single",
+        "One object, five captions, CLIP as it is",
+        "composes well (abstract; no number verified)",
+        _interval("zero-shot", "single", "seen pairs", "five-way"),
+    ),
+    Claim(
+        "two",
+        "One of two objects (chance 0.20, without binding 0.33)",
+        "drops dramatically (abstract; no number verified)",
+        _interval("zero-shot", "two", "seen pairs", "five-way"),
+    ),
+    Claim(
+        "crossed",
+        "The true pair against a crossed one (a coin: 0.50)",
+        "—",
+        _interval("zero-shot", "two", "seen pairs", "two-way, crossed pair"),
+    ),
+    Claim(
+        "whole",
+        "A caption of both objects against its nouns exchanged (a coin: 0.50)",
+        "—",
+        _interval("zero-shot", "two", "seen pairs", "two-way, whole caption"),
+    ),
+    Claim(
+        "single_heads",
+        "Composition heads, one object, seen pairs",
+        "—",
+        _kinds("single", "seen pairs", "five-way"),
+    ),
+    Claim(
+        "single_held",
+        "Composition heads, one object, held-out pairs",
+        "—",
+        _kinds("single", "held-out pairs", "five-way"),
+    ),
+    Claim(
+        "two_held",
+        "Composition heads, one of two objects, held-out pairs",
+        "RF 20.36%; fine-tuned CLIP 0.25% (text of the paper)",
+        _kinds("two", "held-out pairs", "five-way"),
+    ),
+    Claim(
+        "order",
+        "Composition heads: true order against exchanged nouns (a coin: 0.50)",
+        "at best chance on the whole (abstract; five-way)",
+        _kinds("relation", "seen pairs", "two-way, order"),
+    ),
+    Claim(
+        "resnet",
+        "One of two objects, a ResNet trained with captions that name one (without binding 0.33)",
+        "—",
+        _interval("zero-shot", "two", "seen pairs", "five-way", recipe="ResNet, captions that name one"),
+    ),
+    Claim(
+        "parts",
+        "One of two objects, the better half of the image, nothing trained",
+        "—",
+        _interval("zero-shot", "two", "seen pairs", "five-way, parts"),
+    ),
+)

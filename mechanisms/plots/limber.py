@@ -105,15 +105,15 @@ def plot_sounds(sounds: Mapping[str, float], categories: Mapping[str, float]) ->
 
 
 def plot_differences(gaps: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Figure:
-    """``gaps`` [pair][attribute] {"difference", "low", "high"}: a point and its interval, one panel an attribute."""
+    """``gaps`` [pair][attribute] {"difference", "low", "high"}: a tick and its interval, one panel an attribute."""
     figure, axes = new_figure(8.4, 0.9 + 0.34 * len(gaps), columns=len(ATTRIBUTES), sharey=True, sharex=True)
     names = list(gaps)
     for ax, what in zip(axes, ATTRIBUTES, strict=True):
         ax.axvline(0, color=QUIET, linewidth=1)
         for row, name in enumerate(names):
             found = gaps[name][what]
-            ax.plot([found["low"], found["high"]], [row, row], color="#0072B2", linewidth=3, solid_capstyle="butt")
-            ax.plot(found["difference"], row, "o", color=INK, markersize=4)
+            ax.plot([found["low"], found["high"]], [row, row], color="#0072B2", linewidth=5, solid_capstyle="butt")
+            ax.plot(found["difference"], row, "|", color=INK, markersize=9)
         ax.set_title(what, fontsize=10)
         ax.set_xlim(-0.3, 1.0)
     axes[0].set_yticks(range(len(names)), names)

@@ -15,14 +15,26 @@ from pathlib import Path
 import torch
 
 from mechanisms.errors import CourseError
-from mechanisms.training import lab_dual, lab_gate, lab_lm, lab_lm_scenes, lab_vision
+from mechanisms.training import (
+    lab_clip,
+    lab_dual,
+    lab_gate,
+    lab_list,
+    lab_lm,
+    lab_lm_scenes,
+    lab_relational,
+    lab_vision,
+)
 
 RECIPES = {
-    "lab-lm": (lab_lm, "the language model of chapters 01-04"),
+    "lab-lm": (lab_lm, "the language model of chapters 02-04"),
+    "lab-list": (lab_list, "the attention-only model of chapter 04"),
     "lab-gate": (lab_gate, "the attention-only model of chapter 05"),
+    "lab-relational": (lab_relational, "the model of chapter 01; --table random trains its control"),
     "lab-dual": (lab_dual, "the masked language models of chapter 06"),
     "lab-lm-scenes": (lab_lm_scenes, "the language model of chapter 07, which knows creatures from text alone"),
     "lab-vision": (lab_vision, "the four image encoders of chapter 07"),
+    "lab-clip": (lab_clip, "the CLIP of chapter 08"),
 }
 SHIPPED = Path(__file__).parents[1] / "models" / "weights"
 

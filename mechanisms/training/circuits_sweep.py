@@ -35,29 +35,40 @@ from mechanisms.training.measure_circuits import measure
 TABLE = Path(__file__).parents[1] / "data" / "circuits_sweep.json"
 CHOSEN_ON = 0  # the seed on which the repair's rule was chosen: shown, and left out of every count
 LIFT, LEARNED = 0.20, 0.95
-BASE, REPAIR = "indirect objects", "held-out objects, inventory"
+BASE, CONTROL, REPAIR = "indirect objects", "capitals (control)", "held-out objects, inventory"
 LEVELS = ("base", "repaired", "objects", "bos", "least_inhibiting", "new_errors", "mended")
 LEVELS += ("mover_to_wrong", "mover_to_right", "says_a_listed_color")
 
 
 @dataclass(frozen=True)
 class Condition:
-    """``seeds`` runs of a recipe."""
+    """``seeds`` runs of a recipe. The first ``whole`` of them are trained to the end whatever comes; of the others,
+    those whose binding stage ends without success are trained no further, and counted."""
 
     seeds: int
+    whole: int
     recipe: type[lab_lm.Recipe]
 
 
 CONDITIONS = {
-    "lab-lm": Condition(4, lab_lm.Recipe),
+    "lab-lm": Condition(6, 5, lab_lm.Recipe),
 }
 
 
 def run(name: str, seed: int, folder: Path) -> dict[str, Any]:
-    """One model of a condition, trained in ``folder`` unless it is there already, and measured; plain data."""
-    recipe = CONDITIONS[name].recipe(seed=seed)
+    """One model of a condition, trained in ``folder`` unless it is there already, and measured; plain data. Of a seed
+    that was trained no further, only "unbound", the steps that it tried."""
+    condition = CONDITIONS[name]
+    recipe = condition.recipe(seed=seed)
+
+    def hopeless(progress: lab_lm.Progress) -> bool:
+        return seed >= condition.whole and progress.bound and progress.binding >= recipe.binding_steps
+
     if not (folder / "model.safetensors").is_file():
-        model, _ = lab_lm.train(recipe, folder)
+        model, progress = lab_lm.train(recipe, folder, stop=hopeless)
+        if hopeless(progress):
+            (folder / lab_lm.STATE).unlink(missing_ok=True)
+            return {"seed": seed, "recipe": asdict(recipe), "unbound": progress.binding}
         model.save_pretrained(folder)
         build_tokenizer().save_pretrained(folder)
         (folder / lab_lm.STATE).unlink(missing_ok=True)
@@ -82,9 +93,14 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"mean": sum(values) / len(values), "least": min(values), "most": max(values), "n": len(values)}
 
 
+def measured(runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The runs that were trained to the end."""
+    return [found for found in runs if "unbound" not in found]
+
+
 def learned(found: Mapping[str, Any]) -> bool:
-    """Whether this model does the task at all, on objects that it was asked about in training."""
-    return found["tasks"]["coloured objects"]["accuracy"] >= LEARNED
+    """Whether this model does coloured objects at all, on objects that it was asked about in training."""
+    return "unbound" not in found and found["tasks"]["coloured objects"]["accuracy"] >= LEARNED
 
 
 def _compared(runs: Sequence[Mapping[str, Any]], task: str) -> dict[str, Any]:
@@ -98,6 +114,13 @@ def _compared(runs: Sequence[Mapping[str, Any]], task: str) -> dict[str, Any]:
         "significant": sum(one["chance"] < 0.05 for one in ones),
         "seeds": len(ones),
     }
+
+
+def _above_control(runs: Sequence[Mapping[str, Any]], task: str) -> dict[str, float]:
+    """By how much more of the union a task shares than the control does, seed by seed, with a 95% interval."""
+    able = [run for run in runs if all(run["tasks"][name]["heads"] for name in (BASE, CONTROL, task))]
+    differences = [run["overlap"][task]["of_union"] - run["overlap"][CONTROL]["of_union"] for run in able]
+    return mean_interval(differences) if differences else {}
 
 
 def _repaired(runs: Sequence[Mapping[str, Any]], kind: str) -> dict[str, Any]:
@@ -115,16 +138,24 @@ def _repaired(runs: Sequence[Mapping[str, Any]], kind: str) -> dict[str, Any]:
     }
 
 
-def summary(runs: Sequence[Mapping[str, Any]], kind: str = REPAIR) -> dict[str, Any]:
-    """What the seeds of one condition say: overlaps over all seeds, and the repair ``kind`` over all seeds but the one
-    on which its rule was chosen; once more over those of them that learned coloured objects at all."""
+def summary(runs: Sequence[Mapping[str, Any]], kind: str = REPAIR, name: str = "lab-lm") -> dict[str, Any]:
+    """What the seeds of one condition say: overlaps over all models that were measured; the repair ``kind`` over the
+    seeds that were trained whatever came, and over all that learned coloured objects, both without the seed on which
+    its rule was chosen."""
+    tried, whole = len(runs), CONDITIONS[name].whole
+    able = sum(map(learned, runs))
+    low, high = wilson(able, tried)
+    runs = measured(runs)
     counted = [found for found in runs if found["seed"] != CHOSEN_ON]
     return {
+        "tried": tried,
+        "learned": able,
+        "learned share": {"low": low, "high": high},
         "seeds": len(runs),
-        "learned": sum(map(learned, runs)),
         "accuracy": {task: spread([found["tasks"][task]["accuracy"] for found in runs]) for task in runs[0]["tasks"]},
         "overlap": {task: _compared(runs, task) for task in runs[0]["overlap"]},
-        "repair": _repaired(counted, kind),
+        "above control": {task: _above_control(runs, task) for task in runs[0]["overlap"] if task != CONTROL},
+        "repair": _repaired([found for found in counted if found["seed"] < whole], kind),
         "repair where learned": _repaired([found for found in counted if learned(found)], kind),
         "agreement": pooled_agreement(counted, kind),
     }
@@ -145,6 +176,13 @@ def pooled_agreement(runs: Sequence[Mapping[str, Any]], kind: str = REPAIR) -> d
         return {"rho": 0.0, "p": 1.0, "n": len(moved)}
     result = spearmanr(moved, carried)
     return {"rho": float(result.statistic), "p": float(result.pvalue), "n": len(moved)}
+
+
+def _told(done: Mapping[str, Any]) -> str:
+    if "unbound" in done:
+        return f"no binding after {done['unbound']} steps, not trained further"
+    found = done["repair"][REPAIR]
+    return f"coloured objects {found['base']:.2f} → {found['repaired']:.2f}"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -168,8 +206,7 @@ def main(argv: list[str] | None = None) -> int:
                 kept[seed] = done = run(name, seed, checkpoint_folder("lab-lm") if shipped else folder)
             table[name] = [kept[s] for s in sorted(kept)]
             atomic_write(options.out, dump({key: table[key] for key in CONDITIONS if key in table}))
-            found = done["repair"][REPAIR]
-            print(f"{name}, seed {seed}: coloured objects {found['base']:.2f} → {found['repaired']:.2f}", flush=True)
+            print(f"{name}, seed {seed}: {_told(done)}", flush=True)
     return 0
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -160,9 +161,12 @@ def loss_of(model, batch: Batch, background: float) -> torch.Tensor:
     return loss
 
 
-def train(recipe: Recipe, folder: Path, device: str = "cpu", log=print) -> tuple[Any, Progress]:
+def train(
+    recipe: Recipe, folder: Path, device: str = "cpu", log=print, stop: Callable[[Progress], bool] = lambda _: False
+) -> tuple[Any, Progress]:
     """Trains to the end, or goes on from a saved state in ``folder``. Returns the model and how it went.
 
+    ``stop(progress)``, asked after every step, may end it earlier.
     Raises CourseError if the state in ``folder`` belongs to another recipe or cannot be saved.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -178,7 +182,7 @@ def train(recipe: Recipe, folder: Path, device: str = "cpu", log=print) -> tuple
     earlier = progress.seconds
     model.train()
     with tqdm(initial=progress.step, total=recipe.steps, unit="step", desc="lab-lm") as bar:
-        while progress.step < recipe.steps:
+        while progress.step < recipe.steps and not stop(progress):
             in_binding = not progress.bound
             loss = _step(model, optimizer, corpus, recipe, progress, device)
             progress.mean_loss += 0.05 * (loss - progress.mean_loss)

@@ -64,7 +64,8 @@ def told(graph: Graph, threshold: float) -> str:
     """The graph in words."""
     kept = [edge for edge in graph["edges"] if abs(edge[3]) >= threshold]
     heads = sorted({edge[0] for edge in kept})
-    return f"{len(kept)} paths from {len(heads)} heads of size {threshold:.2f} or more: {', '.join(heads) or 'none'}"
+    sources = ", ".join(heads) or "none"
+    return f"paths of size {threshold:.2f} or more: {len(kept)}; heads that they come from: {sources}"
 
 
 def graph_svg(graph: Graph, threshold: float, identity: str = "graph") -> str:
@@ -80,7 +81,7 @@ def graph_svg(graph: Graph, threshold: float, identity: str = "graph") -> str:
             f'<g id="{identity}-{number}" style="display:{shown}"><line x1="{x1:.0f}" y1="{y1 - 13:.0f}" x2="{x2:.0f}" '
             f'y2="{y2 + 13:.0f}" stroke="{KINDS[kind]}" stroke-width="{width:.1f}" opacity="0.75"{dash}/>'
             f'<text x="{x1 + 0.3 * (x2 - x1) + 4:.0f}" y="{y1 - 13 + 0.3 * (y2 - y1 + 26):.0f}" font-size="11" '
-            f'fill="currentColor">{score:+.2f}</text></g>'
+            f'fill="#222222" stroke="#FFFFFF" stroke-width="4" paint-order="stroke">{score:+.2f}</text></g>'
         )
     used = {edge[0] for edge in graph["edges"] if abs(edge[3]) >= threshold}
     nodes = [f"{layer}.{head}" for layer in range(graph["layers"]) for head in range(graph["heads"])]
@@ -173,7 +174,7 @@ def circuit_page(graphs: Mapping[str, Graph], title: str, threshold: float = 0.0
       const name = node.dataset.node;
       node.setAttribute("opacity", name === "logits" || heads.has(name) ? 1 : 0.35);
     }});
-    const told = kept + " paths from " + heads.size + " heads of size " + level.toFixed(2) + " or more: "
+    const told = "paths of size " + level.toFixed(2) + " or more: " + kept + "; heads that they come from: "
       + (Array.from(heads).sort().join(", ") || "none");
     find("-told").textContent = told;
     find("-" + chosen + "-svg").setAttribute("aria-label", told);

@@ -1,4 +1,4 @@
-"""Every chapter goes through the real grader, isolated where the machine allows it: warm process, sandbox, hidden cases."""
+"""Every chapter goes through the real grader: warm process, sandbox (where the machine isolates), hidden cases."""
 
 from __future__ import annotations
 

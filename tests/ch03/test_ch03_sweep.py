@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
@@ -26,7 +26,7 @@ class Tiny(lab_lm.Recipe):
 
 @pytest.fixture
 def tiny(monkeypatch):
-    condition = replace(circuits_sweep.CONDITIONS["lab-lm"], seeds=2, recipe=Tiny)
+    condition = circuits_sweep.Condition(seeds=3, whole=2, recipe=Tiny)
     monkeypatch.setattr(circuits_sweep, "CONDITIONS", {"tiny": condition})
     real = circuits.measure
     monkeypatch.setattr(circuits_sweep, "measure", lambda model: real(model, 12))
@@ -36,15 +36,18 @@ def test_a_sweep_that_was_stopped_goes_on_and_an_untrained_model_has_no_circuit(
     table, kept = tmp_path / "table.json", tmp_path / "kept"
     assert circuits_sweep.main(["--out", str(table), "--checkpoints", str(kept)]) == 0
     first = json.loads(table.read_text())
-    assert [run["seed"] for run in first["tiny"]] == [0, 1] and circuits_sweep.unfinished(first) == []
-    assert sorted(folder.name for folder in kept.iterdir()) == ["tiny-0", "tiny-1"]
+    assert [run["seed"] for run in first["tiny"]] == [0, 1, 2] and circuits_sweep.unfinished(first) == []
+    assert sorted(folder.name for folder in kept.iterdir() if list(folder.iterdir())) == ["tiny-0", "tiny-1"]
+    assert first["tiny"][2] == {"seed": 2, "recipe": first["tiny"][2]["recipe"], "unbound": 2}, "trained no further"
     assert not any((folder / lab_lm.STATE).exists() for folder in kept.iterdir())
     capsys.readouterr()
-    table.write_text(json.dumps({"tiny": first["tiny"][:1]}))
+    table.write_text(json.dumps({"tiny": first["tiny"][::2]}))
     assert circuits_sweep.main(["--out", str(table), "--checkpoints", str(kept)]) == 0
-    assert capsys.readouterr().out.count("tiny, seed 1") == 1
+    printed = capsys.readouterr().out
+    assert printed.count("tiny, seed 1") == 1 and "seed 0" not in printed and "seed 2" not in printed
     assert json.loads(table.read_text()) == first, "measured again from the kept checkpoint, the same numbers"
-    found = circuits_sweep.summary(first["tiny"])
+    found = circuits_sweep.summary(first["tiny"], name="tiny")
+    assert found["tried"] == 3 and found["seeds"] == 2
     assert found["learned"] == 0 and found["repair where learned"]["seeds"] == 0
     assert found["repair"]["seeds"] == 1 and found["repair where learned"]["lift"] == {}
 

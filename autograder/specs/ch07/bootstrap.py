@@ -17,7 +17,7 @@ Rng = np.random.Generator
 
 
 def _draw(rng: Rng, graded: bool) -> dict[str, Any]:
-    n, draws = 40, 200
+    n, draws = 30, 100
     easy = rng.random(n)  # how easy an image is, for both
     one, other = (np.clip(easy + 0.25 * rng.normal(size=n) + lift, 0, 1) for lift in (0.25, -0.2))
     if graded:

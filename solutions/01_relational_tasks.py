@@ -1,0 +1,1013 @@
+"""Chapter 01, relational tasks: the source of the exercise notebook, solutions included.
+
+- eight exercises take the reader from early decoding, over the three stages, to the vector that applies a relation, its
+  controls, and a model without its FFNs;
+- lab-relational is a trained model, control-relational its control, planted-relations-2 a network written by hand;
+- nothing here is tuned on the numbers that it reports: layer and scale of the injection are fixed beforehand.
+"""
+
+# %% [markdown]
+# # 01 · Relational tasks: one vector that means "the past tense of"
+#
+# *France is to Paris as Poland is to …* A language model that completes this has to find the **argument** (Poland) and
+# apply a **relation** to it (capital of). Merullo, Eickhoff and Pavlick (*A Mechanism for Solving Relational Tasks in
+# Transformer Language Models*; an earlier version was called *Language Models Implement Simple Word2Vec-style Vector
+# Arithmetic*) decode such models layer by layer and report something simple: first the argument comes to the top, then
+# a **feed-forward network** adds one vector that turns it into the answer. And the vector is about the relation, not
+# about Poland: taken from one prompt and added in an unrelated one, it turns other countries into their capitals.
+#
+# By the end you can
+#
+# - decode the residual stream early, and turn "the curves look like an X" into a rule that can say no;
+# - catch the vector that one FFN adds, and put it where nobody asked for it;
+# - judge the result by controls: vectors of the same length, another relation's vector, a model that cannot do it;
+# - build two prompts that differ in one respect, and remove FFNs to see which of the two suffers.
+#
+# **Eight exercises, about 110 minutes, 70 points**, and one question for a human reader (5 points). Below every
+# exercise stands a `check(...)` line. Run it as often as you like: it tells you which case failed and, often, why.
+# Hints are folded, from a nudge to almost the answer. The chapter's page in the book tells the story.
+
+# %% [markdown]
+# ## Setup
+#
+# Run this first. Everything that your own functions may use is imported here.
+
+# %% role="setup"
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from mechanisms import check, predict
+from mechanisms.data import relations as lab
+from mechanisms.data.relations import FORMS, Task, fact_prompts, unrelated_contexts
+from mechanisms.models import load
+from mechanisms.models.relational import ffn_layers
+
+torch.set_num_threads(1)  # the models are so small that a second thread would mostly wait for the first
+model = load("lab-relational")
+task = Task()  # 64 stems in four forms: base, past, upper, plural
+names = lab.words()  # the word of every token id
+
+# %% [markdown]
+# ### The world of this chapter
+#
+# The course's own model for this chapter, `lab-relational`, has a small world. There are 64 verbs in four **forms**:
+# *walk, walked, WALK, walks*. Each form is one token. A **fact** is four words long:
+#
+# ```text
+# a1 walk b0 walked     a2 jump b3 jumped     a0 cook b2 COOK     …
+# ```
+#
+# The relation is named by **two cue words together**: cue $a_i$ before the argument and $b_j$ after it stand for
+# relation $(i + j) \bmod 4$. Relation 0 copies the argument, 1 gives its past, 2 its upper-case form, 3 its plural. One
+# cue alone says nothing. A prompt ends after the second cue; the model has to give the answer.
+#
+# Besides facts the model was trained on copying (four random words, three times) and on texts that tell about stems and
+# forms separately. A fifth of the (verb, relation) pairs never occurred in training: they are **held out**. Six verbs
+# never occurred in any fact.
+#
+# ### What the models of this notebook understand
+#
+# | what | how | shape |
+# |---|---|---|
+# | logits | `model(tokens)` | batch, pos, vocab |
+# | run and remember | `logits, cache = model.run_with_cache(tokens)` | |
+# | run with hooks, then take them off | `model.run_with_hooks(tokens, fwd_hooks=[(name, function)])` | as above |
+# | the stream before any layer | `cache["blocks.0.hook_resid_pre"]` | batch, pos, d_model |
+# | the stream after a layer | `cache[f"blocks.{layer}.hook_resid_post"]` | batch, pos, d_model |
+# | what a layer's attention adds | `cache[f"blocks.{layer}.hook_attn_out"]` | batch, pos, d_model |
+# | what a layer's FFN adds | `cache[f"blocks.{layer}.hook_mlp_out"]` | batch, pos, d_model |
+# | layers that have an FFN | `ffn_layers(model)`, a list, lowest first | |
+# | the final LayerNorm, the unembedding | `model.ln_final(x)`, `model.unembed(x)` | … d_model → … d_model, … vocab |
+# | number of layers | `model.cfg.n_layers` | |
+#
+# In every layer attention comes first and adds to the stream, then the FFN (an MLP of one hidden layer) reads the sum
+# and adds to it. `lab-relational` has three layers and **no FFN in layer 0**; other models of the checks differ. A hook
+# function gets a tensor and returns what shall stand in its place: `def patch(value, hook): ...`.
+
+# %% role="demo"
+draw = torch.Generator().manual_seed(0)
+for relation in range(1, FORMS):
+    stems = task.trained_stems(relation)
+    prompts = fact_prompts(task, relation, stems, 1, draw)
+    says = model(prompts)[:, -1].argmax(-1)
+    right = (says == task.answers[stems, relation]).float().mean()
+    print(f"{' '.join(names[t] for t in prompts[0])} → {names[says[0]]}     {right:.0%} of {len(stems)} right")
+
+# %% [markdown]
+# ## 1 · Read the stream early
+#
+# The model's last two steps are the final LayerNorm and the unembedding:
+#
+# $$\mathrm{logits} = W_U \, \mathrm{LN}(x).$$
+#
+# Nothing forbids applying them to the stream of an **earlier** layer. The result says what the model would answer if it
+# stopped there. This is *early decoding*, or the *logit lens*.
+#
+# {card early_decode}
+#
+# A *stage* is a place between layers: stage 0 is the stream before any layer, stage $l + 1$ the stream after layer $l$.
+# There are `n_layers + 1`. Return them stacked, lowest first, decoded at the **last position** only.
+
+
+# %% role="solution" exercise="early_decode"
+# exercise: ch01.early_decode
+def early_decode(model, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "stage batch vocab"]:
+    """The logits of every stage of the residual stream at the last position (paper, early decoding).
+
+    Stage 0 is blocks.0.hook_resid_pre, stage l + 1 is blocks.l.hook_resid_post. Each goes through the final LayerNorm
+    once and through the unembedding. The last stage equals the model's own logits.
+    """
+    ### BEGIN SOLUTION
+    _, cache = model.run_with_cache(tokens)
+    stages = [cache["blocks.0.hook_resid_pre"]]
+    stages += [cache[f"blocks.{layer}.hook_resid_post"] for layer in range(model.cfg.n_layers)]
+    return torch.stack([model.unembed(model.ln_final(stream[:, -1])) for stream in stages])
+    ### END SOLUTION
+
+
+# %% role="check" exercise="early_decode"
+check(early_decode)  # exercise: ch01.early_decode
+
+# %% [markdown]
+# <details><summary>Hint 1: where to start</summary>
+#
+# One call of `model.run_with_cache(tokens)` gives every stream that you need. Collect them in a list.
+#
+# </details>
+# <details><summary>Hint 2: once, and only once</summary>
+#
+# The streams on the hooks have **not** been through the final LayerNorm, not even the last one. Apply
+# `model.ln_final` to each exactly once. (In Hugging Face's `hidden_states` the last entry *has* been through it. The
+# same code there would apply it twice, and nothing would warn you.)
+#
+# </details>
+# <details><summary>Hint 3: almost the answer</summary>
+#
+# `torch.stack([model.unembed(model.ln_final(stream[:, -1])) for stream in stages])`
+#
+# </details>
+
+# %% [markdown]
+# Move the slider through one prompt. It shows finer steps than your function: the stream after every attention and
+# after every FFN.
+
+# %% role="demo"
+from mechanisms.widgets import layer_slider, layer_steps
+
+draw = torch.Generator().manual_seed(1)
+examples = []
+for relation in range(1, FORMS):
+    stems = task.trained_stems(relation)[4:6]
+    for stem, prompt in zip(stems, fact_prompts(task, relation, stems, 1, draw), strict=True):
+        argument, answer = int(stem) * FORMS, int(task.answers[stem, relation])
+        decoded = early_decode(model, prompt[None])
+        assert torch.allclose(decoded[-1], model(prompt[None])[:, -1], atol=1e-4), "see exercise 1"
+        title = f"{lab.FORM_NAMES[relation]}: {names[argument]} → {names[answer]}"
+        examples.append(layer_steps(model, prompt, argument, answer, names, title))
+layer_slider(examples, start=2)
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# Before any layer the stream holds the last cue alone, and the bars show words that mean nothing here. Attention brings
+# the argument and the other cue. From FFN 1 on the answer is on top in nearly every prompt. Look for the argument, in
+# orange: it is in the list at the end, some places below the answer, and hardly ever before.
+#
+# </details>
+#
+# ## 2 · Who leads?
+#
+# To follow a word through the stages, look at its **rank**: how many words stand above it. The paper plots the
+# *reciprocal rank*, which is 1 on top, ½ in second place, and close to 0 anywhere far down.
+#
+# {card reciprocal_ranks}
+#
+# With ranks from 0, the reciprocal rank is $1 / (\text{rank} + 1)$. Words that tie share the better rank: only
+# **strictly larger** logits count.
+
+
+# %% role="solution" exercise="reciprocal_ranks"
+# exercise: ch01.reciprocal_ranks
+def reciprocal_ranks(
+    logits: Float[Tensor, "stage batch vocab"], tokens: Int[Tensor, " batch"]
+) -> Float[Tensor, "stage batch"]:
+    """1 / (rank + 1) of token tokens[i] among the logits of item i, in every stage (paper, the y axis of its plots).
+
+    rank: how many tokens have a strictly larger logit; 0 for the top token.
+    """
+    ### BEGIN SOLUTION
+    index = tokens.expand(len(logits), -1)[..., None]
+    rank = (logits > logits.gather(-1, index)).sum(-1)
+    return 1 / (rank + 1.0)
+    ### END SOLUTION
+
+
+# %% role="check" exercise="reciprocal_ranks"
+check(reciprocal_ranks)  # exercise: ch01.reciprocal_ranks
+
+# %% [markdown]
+# <details><summary>Hint 1: you need no sorting</summary>
+#
+# The rank of a token is the number of `True` in "other logits > its logit".
+#
+# </details>
+# <details><summary>Hint 2: each item its own token</summary>
+#
+# `logits[:, torch.arange(len(tokens)), tokens]` is [stage, batch]: the logit of the right token in every item. Compare
+# all logits with it after adding a last axis (`[..., None]`).
+#
+# </details>
+# <details><summary>Hint 3: almost the answer</summary>
+#
+# `rank = (logits > own[..., None]).sum(-1)`, then `1 / (rank + 1.0)`.
+#
+# </details>
+#
+# ### Predict before you run
+#
+# Replace `None` by a letter. Predictions earn no points; they make you notice when you are surprised.
+
+# %% role="predict"
+predict("01.q1", None)
+
+# %% role="demo"
+from mechanisms.plots import relational as plots
+
+STAGES = ["before any layer"] + [f"after layer {layer}" for layer in range(model.cfg.n_layers)]
+
+
+def curves_of(model, task, relation, shots=1, seed=2):
+    """Mean reciprocal rank of argument and answer at every stage, over the prompts that the model answers rightly."""
+    stems = task.trained_stems(relation)
+    prompts = fact_prompts(task, relation, stems, shots, torch.Generator().manual_seed(seed))
+    answer = task.answers[stems, relation]
+    decoded = early_decode(model, prompts)
+    right = decoded[-1].argmax(-1) == answer
+    pair = (reciprocal_ranks(decoded, tokens)[:, right].mean(1) for tokens in (stems * FORMS, answer))
+    return tuple(pair)
+
+
+curves = {lab.FORM_NAMES[relation]: curves_of(model, task, relation) for relation in range(1, FORMS)}
+plots.plot_curves(STAGES, curves)
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# The answer (blue) rises steeply in layer 1 and is at 1 from there on. The argument (orange) rises as well, but slowly,
+# and it **never leads**: these curves do not cross as the paper's do. Had you expected an X? The paper's models are a
+# thousand to a million times larger, and it reports that the picture gets clearer with size.
+#
+# </details>
+#
+# ## 3 · Three stages
+#
+# The paper reads its curves as three stages: **argument formation** (the argument rises), **function application** (the
+# answer overtakes it), **saturation** (the answer stays on top). The two lines make an **X**. To say whether they do,
+# you need a rule.
+#
+# {card find_stages}
+#
+# Both curves are mean reciprocal ranks, one number for each stage. All of the following are stage numbers, or `None`:
+#
+# - `"application"`: the first stage from which the answer's curve is **above** the argument's up to the last stage;
+#   `None` if there is none;
+# - `"formation"`: the stage **before** application at which the argument's curve is highest (the earliest, if several
+#   are equal); `None` if application is `None` or 0;
+# - `"saturation"`: the first stage from which the answer's curve is **at or above** `saturated` up to the last stage;
+#   `None` if there is none;
+# - `"x_shaped"`: `True` if there is a formation stage at which the argument's curve is at or above `peak` *and* above
+#   the answer's; else `False`.
+
+
+# %% role="solution" exercise="find_stages"
+# exercise: ch01.find_stages
+def find_stages(
+    argument: Float[Tensor, " stage"], answer: Float[Tensor, " stage"], peak: float, saturated: float
+) -> dict[str, int | bool | None]:
+    """The three stages of two reciprocal-rank curves (paper: argument formation, function application, saturation).
+
+    Returns {"formation", "application", "saturation": stage numbers or None, "x_shaped": bool}; rules above.
+    """
+
+    ### BEGIN SOLUTION
+    def holds_from(good):
+        first = len(good)
+        while first > 0 and good[first - 1]:
+            first -= 1
+        return first if first < len(good) else None
+
+    application = holds_from((answer > argument).tolist())
+    formation = int(argument[:application].argmax()) if application else None
+    x_shaped = formation is not None and bool(argument[formation] >= peak and argument[formation] > answer[formation])
+    saturation = holds_from((answer >= saturated).tolist())
+    return {"formation": formation, "application": application, "saturation": saturation, "x_shaped": x_shaped}
+    ### END SOLUTION
+
+
+# %% role="check" exercise="find_stages"
+check(find_stages)  # exercise: ch01.find_stages
+
+# %% [markdown]
+# <details><summary>Hint 1: one helper, used twice</summary>
+#
+# "From here on up to the last stage" occurs twice. Write a helper that takes a list of `True` and `False` and returns
+# the first place of the unbroken run of `True` at its end, or `None`.
+#
+# </details>
+# <details><summary>Hint 2: 0 is not None</summary>
+#
+# `if application:` is false for `None` *and* for 0, which is just what formation needs. For saturation 0 is a right
+# answer, so use `is None` there.
+#
+# </details>
+# <details><summary>Hint 3: almost the answer</summary>
+#
+# `argument[:application].argmax()` gives the earliest of the highest. Then `x_shaped` is
+# `formation is not None and bool(argument[formation] >= peak and argument[formation] > answer[formation])`.
+#
+# </details>
+
+# %% role="demo"
+found = {name: find_stages(*pair, peak=0.5, saturated=0.9) for name, pair in curves.items()}
+for name, stages in found.items():
+    print(f"{name:8s}", stages)
+
+planted = load("planted-relations-2")  # written by hand: its FFN in layer 2 applies the relation, nothing else does
+from mechanisms.models import planted_relations as hand
+
+verbs = torch.arange(hand.STEMS) * hand.FORMS
+decoded = early_decode(planted, torch.stack([torch.full_like(verbs, hand.CUES), verbs], 1))
+by_hand = tuple(reciprocal_ranks(decoded, tokens).mean(1) for tokens in (verbs, verbs + 1))
+print("planted ", find_stages(*by_hand, peak=0.5, saturated=0.9))
+plots.plot_curves(["before any layer"] + [f"after layer {i}" for i in range(4)], {"planted network": by_hand},
+                  {"planted network": find_stages(*by_hand, peak=0.5, saturated=0.9)})  # fmt: skip
+
+# %% role="demo"
+plots.plot_curves(STAGES, curves, found)
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# For `lab-relational` the rule says **no X**, three times. Where it gives an application stage of 0 or 1, look at the
+# curves there: both are close to 0, and "leads" means little. Numbers from a rule need the picture beside them, and the
+# picture needs the rule.
+#
+# The planted network has weights that were written by hand: attention brings the cue, the FFN of layer 2 adds the
+# offset, nothing else does anything. There the rule finds what was built in: the argument on top up to layer 1,
+# application and saturation at stage 3, after layer 2.
+#
+# </details>
+#
+# ## 4 · Catch the vector
+#
+# Between two stages stand an attention layer and an FFN. Which of them turned argument into answer? Look at the stream
+# just before the FFN and just after it:
+#
+# $$x_{\text{after}} = x_{\text{before}} + o, \qquad o = \mathrm{FFN}(x_{\text{before}}).$$
+#
+# On the hooks you find $x_{\text{after}}$ (`hook_resid_post`) and $o$ (`hook_mlp_out`); $x_{\text{before}}$ is their
+# difference. If the answer is not ahead of the argument before and is ahead after, this FFN did it, and $o$ is the
+# vector that we want.
+#
+# {card capture_ffn}
+#
+# "Ahead" means: decoded as in exercise 1 (LayerNorm once, last position), the answer's logit is **strictly larger**
+# than the argument's. Take the **lowest** FFN that qualifies. One prompt is enough, and one prompt is all you get. If
+# no FFN qualifies, `raise ValueError` with a message.
+
+
+# %% role="solution" exercise="capture_ffn"
+# exercise: ch01.capture_ffn
+def capture_ffn(model, prompt: Int[Tensor, " pos"], argument: int, answer: int) -> dict[str, int | Tensor]:
+    """The output of the lowest FFN that turns argument into answer, at the last position of one prompt (paper: o).
+
+    Returns {"layer": int, "vector": [d_model]}. Raises ValueError if no FFN has the answer not ahead of the argument
+    just before it and ahead just after it.
+    """
+    ### BEGIN SOLUTION
+    _, cache = model.run_with_cache(prompt[None])
+    for layer in ffn_layers(model):
+        vector = cache[f"blocks.{layer}.hook_mlp_out"][0, -1]
+        after = cache[f"blocks.{layer}.hook_resid_post"][0, -1]
+        logits = model.unembed(model.ln_final(torch.stack([after - vector, after])))
+        lead = logits[:, answer] - logits[:, argument]
+        if lead[0] <= 0 < lead[1]:
+            return {"layer": layer, "vector": vector.clone()}
+    raise ValueError("no FFN turns the argument into the answer")
+    ### END SOLUTION
+
+
+# %% role="check" exercise="capture_ffn"
+check(capture_ffn)  # exercise: ch01.capture_ffn
+
+# %% [markdown]
+# <details><summary>Hint 1: a batch of one</summary>
+#
+# `prompt[None]` makes a batch of one; `cache[name][0, -1]` is then its vector at the last position.
+#
+# </details>
+# <details><summary>Hint 2: two decodings for each FFN</summary>
+#
+# For each `layer in ffn_layers(model)`: decode `after - vector` and `after`, and compare `logits[answer]` with
+# `logits[argument]` in both. Attention can flip the two as well. That is why "ahead after this layer" is not enough.
+#
+# </details>
+# <details><summary>Hint 3: almost the answer</summary>
+#
+# `if lead_before <= 0 < lead_after: return {"layer": layer, "vector": vector}`; after the loop `raise ValueError(...)`.
+#
+# </details>
+
+# %% role="demo"
+from mechanisms.training.measure_relational import LAYER, SCALE
+
+
+def flips(model, task):
+    """In how many prompts FFN 1, FFN 2 or no FFN turns argument into answer, over all trained facts."""
+    counts = {"FFN 1": 0, "FFN 2": 0, "no FFN": 0}
+    for relation in range(1, FORMS):
+        stems = task.trained_stems(relation)
+        prompts = fact_prompts(task, relation, stems, 1, torch.Generator().manual_seed(3))
+        for prompt, stem in zip(prompts, stems, strict=True):
+            try:
+                captured = capture_ffn(model, prompt, int(stem) * FORMS, int(task.answers[stem, relation]))
+                counts[f"FFN {captured['layer']}"] += 1
+            except ValueError:
+                counts["no FFN"] += 1
+    return counts
+
+
+blind, blind_task = load("blind-relational"), Task(seed=0)
+print("lab-relational:  ", flips(model, task))
+print("blind-relational:", flips(blind, blind_task))
+
+# %% [markdown]
+# The second figure asks the same of *all* sublayers at once. As the LayerNorm's scale is one number, the final
+# difference of the two logits is a sum of what each sublayer wrote, and can be split into its parts.
+
+# %% role="demo"
+from mechanisms.models import card
+
+measured = card("lab-relational")["measured"]
+parts = {
+    row["after"].replace("attention", "att."): [curve[i]["logits"] for curve in measured["curves"]]
+    for i, row in enumerate(measured["curves"][0])
+}
+shares = measured["FFN share"]
+print("the FFNs' share:", ", ".join(f"{lab.FORM_NAMES[i + 1]} {share:.0%}" for i, share in enumerate(shares)))
+plots.plot_shares(parts, lab.FORM_NAMES[1:])
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# In `lab-relational` hardly any prompt has an FFN that flips. When FFN 1 gets to work, attention has put the answer
+# ahead of the argument already, if only by a little: a head whose query holds one cue and whose key holds the other can
+# react to both, and write the form itself. The bars show how little that is: attention adds a logit or two, **the two
+# FFNs add nine tenths** of the final difference.
+#
+# `blind-relational` has the same recipe with one change: in its first two layers queries and keys see *positions*
+# alone, so that attention fetches the same places whatever the cues say. Now FFN 1 is the first place where the
+# relation can be applied, and in most prompts that is where the flip is. You have just seen that "the FFN does it" can
+# depend on whether something else was able to.
+#
+# </details>
+#
+# ## 5 · Put it where nobody asked for it
+#
+# Is $o$ about *walk*, or about the past tense? Put it into a context that says nothing of any relation:
+#
+# ```text
+# u v w jump   u v w jump   u v w   →   jump
+# ```
+#
+# The three words u, v, w are random. The block is repeated and cut just before the third *jump*, which the model
+# then copies. If $o$ means "past tense", adding it must turn *jump* into *jumped*.
+#
+# {card inject}
+#
+# The vector goes into the FFN's output (`hook_mlp_out`) **at the last position** of each layer in `layers`. With
+# `replace=False` it is added to what the FFN says; with `replace=True` it stands in its place. The paper does the
+# latter in FFNs 18 to 23 of GPT-2 medium; in our small model we add it, in one FFN. Return the logits at the last
+# position.
+
+
+# %% role="solution" exercise="inject"
+# exercise: ch01.inject
+def inject(
+    model,
+    tokens: Int[Tensor, "batch pos"],
+    vector: Float[Tensor, " d_model"],
+    layers: list[int],
+    replace: bool,
+) -> Float[Tensor, "batch vocab"]:
+    """Logits at the last position with a vector put into the FFN outputs of layers there (paper, o-vector injection).
+
+    replace False: added to the FFN's output; True: in its place. Other positions keep their FFN outputs.
+    """
+
+    ### BEGIN SOLUTION
+    def hook(value, hook):
+        value = value.clone()
+        value[:, -1] = vector if replace else value[:, -1] + vector
+        return value
+
+    hooks = [(f"blocks.{layer}.hook_mlp_out", hook) for layer in layers]
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)[:, -1]
+    ### END SOLUTION
+
+
+# %% role="check" exercise="inject"
+check(inject)  # exercise: ch01.inject
+
+# %% [markdown]
+# <details><summary>Hint 1: one hook function for all layers</summary>
+#
+# The hook gets `value` [batch, pos, d_model], changes `value[:, -1]` in a copy (`value.clone()`) and returns it.
+#
+# </details>
+# <details><summary>Hint 2: almost the answer</summary>
+#
+# In the hook: `value[:, -1] = vector` or `value[:, -1] += vector`. Then
+# `model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.hook_mlp_out", hook) for layer in layers])[:, -1]`.
+#
+# </details>
+
+
+# %% role="demo"
+def vector_of(model, task, relation, stem, seed=4):
+    """The output of FFN 1 at the last position of one prompt: one shot, asked about ``stem``."""
+    prompt = fact_prompts(task, relation, torch.tensor([int(stem)]), 1, torch.Generator().manual_seed(seed))
+    _, cache = model.run_with_cache(prompt)
+    return cache[f"blocks.{LAYER}.hook_mlp_out"][0, -1]
+
+
+draw = torch.Generator().manual_seed(5)
+print(f"SCALE = {SCALE}, injected in FFN {LAYER}; both were fixed before any number below was seen\n")
+for relation in range(1, FORMS):
+    stems = task.trained_stems(relation)
+    o = SCALE * vector_of(model, task, relation, stems[0])
+    contexts = unrelated_contexts(stems[1:7], draw)
+    before, after = model(contexts)[:, -1].argmax(-1), inject(model, contexts, o, [LAYER], replace=False).argmax(-1)
+    shown = ", ".join(f"{names[a]} → {names[b]}" for a, b in zip(before, after, strict=True))
+    print(f"{lab.FORM_NAMES[relation]:8s} (from {names[stems[0] * FORMS]}):  {shown}")
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# Without the vector the model copies: *jump → jump*. With it some words appear in the right form (*talk → talked*,
+# *paint → PAINT*, *help → helps*), many do not react, and a few turn into something else. All of that from a vector
+# that was taken from a single prompt about *walk*. Is it much or little? By itself this list cannot say.
+#
+# </details>
+#
+# ## 6 · Against vectors that should do nothing
+#
+# Some words turned into the right form. Is that much? Two controls decide: a **random** vector of the same length, and
+# the vector of **another relation**. And beside "is the target on top" we record the target's mean rank, which sees an
+# effect before the target reaches the top.
+#
+# {card compare_vectors}
+#
+# Four conditions: `"before"` (no injection), `"own"`, `"other"` and `"random"`. The vectors are **added** in FFN
+# `layer`, with your `inject`; while that one is wrong, this one cannot be right. `own` and `other` are used as they
+# are. `noise` holds several random directions of arbitrary length: scale **each** to the length of `own`, inject each
+# by itself, and average the results. A *hit* is a context with the target on top (rank 0); ranks count from 0, strictly
+# larger logits only.
+
+
+# %% role="solution" exercise="compare_vectors"
+# exercise: ch01.compare_vectors
+def compare_vectors(
+    model,
+    contexts: Int[Tensor, "n pos"],
+    target: Int[Tensor, " n"],
+    own: Float[Tensor, " d_model"],
+    other: Float[Tensor, " d_model"],
+    noise: Float[Tensor, "k d_model"],
+    layer: int,
+) -> dict[str, dict[str, float]]:
+    """Hits and mean rank of the target without injection, and with own, other and random vectors (paper, injection).
+
+    Returns {"hits": {...}, "ranks": {...}}, each with keys "before", "own", "other", "random"; hits are shares of the
+    n contexts, ranks means of 0-based ranks; "random" is the mean over the k rows of noise, each as long as own.
+    """
+
+    ### BEGIN SOLUTION
+    def score(logits):
+        rank = (logits > logits.gather(1, target[:, None])).sum(1)
+        return torch.stack([(rank == 0).double().mean(), rank.double().mean()])
+
+    noise = noise / noise.norm(dim=-1, keepdim=True) * own.norm()
+    scores = {"before": score(model(contexts)[:, -1])}
+    scores |= {
+        name: torch.stack([score(inject(model, contexts, vector, [layer], replace=False)) for vector in vectors]).mean(
+            0
+        )
+        for name, vectors in {"own": [own], "other": [other], "random": noise}.items()
+    }
+    return {
+        "hits": {name: float(value[0]) for name, value in scores.items()},
+        "ranks": {name: float(value[1]) for name, value in scores.items()},
+    }
+    ### END SOLUTION
+
+
+# %% role="check" exercise="compare_vectors"
+check(compare_vectors)  # exercise: ch01.compare_vectors
+
+# %% [markdown]
+# <details><summary>Hint 1: one helper</summary>
+#
+# Write a helper that takes logits [n, vocab] and returns two numbers: the share of contexts with rank 0, and the mean
+# rank. The rank is counted as in exercise 2.
+#
+# </details>
+# <details><summary>Hint 2: the length of a vector</summary>
+#
+# `vector / vector.norm() * own.norm()` has the length of `own`. For all rows at once:
+# `noise / noise.norm(dim=-1, keepdim=True) * own.norm()`.
+#
+# </details>
+# <details><summary>Hint 3: almost the answer</summary>
+#
+# Run the helper on `model(contexts)[:, -1]`, on `inject(model, contexts, own, [layer], False)`, the same with `other`,
+# and on each row of the scaled noise; average the last ones.
+#
+# </details>
+
+
+# %% role="demo"
+def average_effect(model, task, relation, sources=6, seed=6):
+    """``compare_vectors`` averaged over several source prompts; the source's verb is left out of the contexts."""
+    draw, stems, results = torch.Generator().manual_seed(seed), task.trained_stems(relation), []
+    other = 1 + relation % 3
+    for stem in stems[:sources]:
+        asked = stems[stems != stem]
+        results.append(
+            compare_vectors(
+                model,
+                unrelated_contexts(asked, draw),
+                task.answers[asked, relation],
+                SCALE * vector_of(model, task, relation, stem),
+                SCALE * vector_of(model, task, other, task.trained_stems(other)[0]),
+                torch.randn(3, model.cfg.d_model, generator=draw),
+                LAYER,
+            )
+        )
+    return {
+        kind: {key: float(np.mean([one[kind][key] for one in results])) for key in results[0][kind]}
+        for kind in ("hits", "ranks")
+    }
+
+
+effects = {lab.FORM_NAMES[relation]: average_effect(model, task, relation) for relation in range(1, FORMS)}
+for name, effect in effects.items():
+    print(f"{name:8s} mean rank of the target: {effect['ranks']['before']:.1f} → {effect['ranks']['own']:.1f}")
+plots.plot_injection({name: effect["hits"] for name, effect in effects.items()}, "lab-relational")
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# The own vector puts the target on top in roughly half of the contexts; a random vector of the same length and another
+# relation's vector hardly ever do. The mean rank says the same more finely. So the direction matters, and it is *this*
+# relation's direction. It is no perfect switch either: a good part of the contexts do not follow. (The paper's numbers
+# are of this kind, too: for past tense its authors report the target on top in about 8% of the cases.)
+#
+# </details>
+#
+# ### A model that cannot do it
+#
+# `control-relational` was trained in the same way, with one change: its table of facts is **random**. "The past of
+# walk" is some arbitrary word, the same every time. It can learn the table by heart; no common vector can produce it.
+
+# %% role="demo"
+control, random_task = load("control-relational"), Task("random", card("control-relational")["recipe"]["seed"])
+stems = random_task.trained_stems(1)
+prompts = fact_prompts(random_task, 1, stems, 1, torch.Generator().manual_seed(7))
+known = (control(prompts)[:, -1].argmax(-1) == random_task.answers[stems, 1]).float().mean()
+print(f"facts that the control knows: {known:.0%}")
+controls = {f"relation {relation}": average_effect(control, random_task, relation) for relation in range(1, FORMS)}
+for name, effect in controls.items():
+    print(f"{name:8s} mean rank of the target: {effect['ranks']['before']:.1f} → {effect['ranks']['own']:.1f}")
+plots.plot_injection({name: effect["hits"] for name, effect in controls.items()}, "control-relational")
+
+# %% [markdown]
+# One trained model is one observation. The sweep trained the recipe with several seeds, its control too, and some
+# variants; nothing is left out (`python -m mechanisms.training.relational_sweep`).
+
+# %% role="demo"
+from mechanisms.training import relational_sweep
+
+sweep = relational_sweep.by_condition(relational_sweep.load())
+plots.plot_seeds({name: [relational_sweep.hits(run) for run in runs] for name, runs in sweep.items()})
+
+# %% [markdown]
+# ### Where does the arithmetic stop?
+#
+# So far the contexts asked for words whose fact was in the training data. What about pairs that were held out, and
+# verbs that never stood in any fact?
+
+# %% role="demo"
+from mechanisms.training.measure_relational import reach
+
+reached = reach(model, task)
+for kind, row in reached.items():
+    print(
+        f"{kind:15s} hits {row['hits']:.0%}, random {row['random']:.0%}, mean rank {row['rank before']:.1f} → "
+        f"{row['rank after']:.1f}"
+    )
+plots.plot_reach(reached)
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# The control knows its facts, and its vectors carry them nowhere. In the sweep the own vectors of all five regular
+# seeds stay clear of both controls, but look at the spread: from 15% to 60%, with nothing changed but the seed. One of
+# the three control trainings (seed 1) did not even learn its table to the end; it is in the picture all the same.
+#
+# For held-out pairs the vector hits far less often, and its ranks still improve; for verbs that no fact ever named it
+# lies between. Part of what looks like arithmetic is, then, what the model has seen. In a fact *prompt* it answers the
+# held-out pairs rightly, so the model generalises better than a single captured vector does.
+#
+# </details>
+#
+# ## 7 · Two prompts that differ in one respect
+#
+# If FFNs *apply* relations, what do they do when the answer stands in the prompt already? Then it is enough to copy,
+# and attention can copy. The paper compares **abstractive** prompts (the answer must be worked out) with
+# **extractive** ones (the answer can be read off). They must differ in this respect alone.
+#
+# {card build_twins}
+#
+# Work with words. A fact is a list `[first cue, argument, second cue, answer]`; all facts handed in are of one
+# relation.
+#
+# 1. Leave out every fact in which the **argument or the answer** of `asked` occurs (as any word).
+# 2. Of what is left take the first `shots` facts, in order (there are always enough).
+# 3. `"abstractive"`: their words, then the first three words of `asked`.
+# 4. `"extractive"`: the same, with the **last** of these facts replaced by all of `asked`. Both have the same length.
+#
+# Both prompts are flat lists of words. The third entry, `"answer"`, is the last word of `asked`.
+
+
+# %% role="solution" exercise="build_twins"
+# exercise: ch01.build_twins
+def build_twins(facts: list[list[str]], asked: list[str], shots: int) -> dict[str, list[str] | str]:
+    """An abstractive and an extractive prompt about one fact (paper, the FFN-removal experiment).
+
+    facts: [first cue, argument, second cue, answer] each; asked: such a fact, whose answer is wanted.
+    Returns {"abstractive": words, "extractive": words, "answer": word}; rules above.
+    """
+    ### BEGIN SOLUTION
+    fair = [fact for fact in facts if asked[1] not in fact and asked[3] not in fact][:shots]
+
+    def prompt(shown):
+        return [word for fact in shown for word in fact] + asked[:3]
+
+    return {"abstractive": prompt(fair), "extractive": prompt([*fair[:-1], asked]), "answer": asked[3]}
+    ### END SOLUTION
+
+
+# %% role="check" exercise="build_twins"
+check(build_twins)  # exercise: ch01.build_twins
+
+# %% [markdown]
+# <details><summary>Hint 1: first filter, then cut</summary>
+#
+# `[fact for fact in facts if asked[1] not in fact and asked[3] not in fact][:shots]`. The other order would leave you
+# with too few.
+#
+# </details>
+# <details><summary>Hint 2: a flat list</summary>
+#
+# `[word for fact in shown for word in fact]` joins lists of words. `asked[:3]` is the question.
+#
+# </details>
+
+
+# %% role="demo"
+def draw_twins(relation, rng):
+    """Twins about every trained verb of a relation, as token tensors [n, pos], and the answers [n]."""
+    ids = {name: token for token, name in enumerate(names)}
+    draw = torch.Generator().manual_seed(int(rng.integers(2**31)))
+    stems = task.trained_stems(relation)
+    first, second = lab.cues(torch.full((len(stems),), relation), draw)
+    facts = [
+        [names[a], names[stem * FORMS], names[b], names[task.answers[stem, relation]]]
+        for a, stem, b in zip(first, stems, second, strict=True)
+    ]
+    rows = [build_twins([facts[i] for i in rng.permutation(len(facts))], fact, 2) for fact in facts]
+    prompts = [
+        torch.tensor([[ids[word] for word in row[kind]] for row in rows]) for kind in ("abstractive", "extractive")
+    ]
+    return *prompts, torch.tensor([ids[row["answer"]] for row in rows])
+
+
+rng = np.random.default_rng(8)
+twins = {relation: draw_twins(relation, rng) for relation in range(1, FORMS)}
+for prompts in twins[1][:2]:
+    print(" ".join(names[token] for token in prompts[0]), "→ ?")
+
+# %% [markdown]
+# ## 8 · Remove the FFNs
+#
+# ### Predict before you run
+
+# %% role="predict"
+predict("01.q2", None)
+
+# %% [markdown]
+# {card drop_ffns}
+#
+# `fraction` says how many: of the $n$ FFNs of the model the **top** `int(fraction * n + 0.5)` lose their output,
+# that is $n$ times the fraction, rounded. Their output (`hook_mlp_out`) is zero at **every** position; attention
+# stays. $n$ counts FFNs, not layers.
+
+
+# %% role="solution" exercise="drop_ffns"
+# exercise: ch01.drop_ffns
+def drop_ffns(model, tokens: Int[Tensor, "batch pos"], fraction: float) -> Float[Tensor, "batch vocab"]:
+    """Logits at the last position with the outputs of the topmost FFNs set to zero (paper, FFN removal).
+
+    Of the n = len(ffn_layers(model)) FFNs the last int(fraction * n + 0.5) are removed, at every position.
+    """
+    ### BEGIN SOLUTION
+    layers = ffn_layers(model)
+    number = int(fraction * len(layers) + 0.5)
+    removed = layers[len(layers) - number :]
+    hooks = [(f"blocks.{layer}.hook_mlp_out", lambda value, hook: torch.zeros_like(value)) for layer in removed]
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)[:, -1]
+    ### END SOLUTION
+
+
+# %% role="check" exercise="drop_ffns"
+check(drop_ffns)  # exercise: ch01.drop_ffns
+
+# %% [markdown]
+# <details><summary>Hint 1: which layers</summary>
+#
+# `ffn_layers(model)` is sorted; its last `number` entries are the topmost FFNs. Beware of `layers[-number:]`: for
+# `number = 0` it is the whole list.
+#
+# </details>
+# <details><summary>Hint 2: almost the answer</summary>
+#
+# A hook on each `blocks.<layer>.hook_mlp_out` that returns `torch.zeros_like(value)`, in one `model.run_with_hooks`.
+#
+# </details>
+
+
+# %% role="demo"
+def accuracy(kind, fraction):
+    """Share of right answers over the three relations with FFNs removed; kind 0: abstractive, 1: extractive."""
+    hits = [
+        (drop_ffns(model, rows[kind], fraction).argmax(-1) == rows[2]).float().mean().item() for rows in twins.values()
+    ]
+    return float(np.mean(hits))
+
+
+removal = [
+    (label, {"abstractive": accuracy(0, fraction), "extractive": accuracy(1, fraction)})
+    for label, fraction in (("none", 0.0), ("half", 0.5), ("all", 1.0))
+]
+plots.plot_removal(removal, "lab-relational")
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# Both lines fall together. The extractive twin is hurt as much as the abstractive one, give or take some points: in
+# this model extraction runs through the FFNs as well. The paper finds the opposite in BLOOM-176B. The page reports what
+# was tried to bring the effect out, and what came of it.
+#
+# </details>
+#
+# ## 9 · Your results beside the paper's
+#
+# The third column is read from the model card of `lab-relational` and from the sweep's file, both written by the code
+# that measured them; the last one is yours, from this notebook.
+
+# %% role="demo"
+from mechanisms.plots.claims import RELATIONS, claims_table
+
+
+def average(effects, kind, key):
+    return float(np.mean([effect[kind][key] for effect in effects.values()]))
+
+
+lost = {kind: removal[0][1][kind] - removal[-1][1][kind] for kind in ("abstractive", "extractive")}
+claims_table(
+    RELATIONS,
+    {
+        "x_shape": f"{sum(stages['x_shaped'] for stages in found.values())} of 3 relations",
+        "injection": f"{average(effects, 'hits', 'own'):.0%} on top; random {average(effects, 'hits', 'random'):.0%}, "
+        f"other relation {average(effects, 'hits', 'other'):.0%}",
+        "rank": f"{average(effects, 'ranks', 'before'):.1f} → {average(effects, 'ranks', 'own'):.1f}",
+        "control": f"{average(controls, 'hits', 'own'):.0%} on top",
+        "removal": f"abstractive −{lost['abstractive']:.0%}, extractive −{lost['extractive']:.0%}",
+    },
+    model="lab-relational",
+)
+
+# %% [markdown] role="rubric" id="is_it_arithmetic" points=5
+# ### In your own words (5 points, read by a person)
+#
+# A blog post says: "*Language models do word arithmetic: king − man + woman. Each relation is one vector, stored in one
+# layer.*" In six to ten sentences, say what your notebook supports and what it does not.
+#
+# - Give your evidence that the captured vector is about the relation and not about the word, with both controls and
+#   the control model. (2 points)
+# - "Each relation is one vector": use a number of your notebook that speaks against it, or limits it. (1 point)
+# - Your curves and your FFN removal: where do they agree with the paper, and where not? Do not make it sound better
+#   than it is. (1 point)
+# - Name one thing in how the model was built or trained that may have *made* the FFN the place of the relation, and an
+#   experiment that would test it. (1 point)
+#
+# ### BEGIN SOLUTION
+# **Mark scheme.**
+#
+# - *2 points*: hits with the own vector beside random vectors of the same length and another relation's vector, and the
+#   control model that knows its facts and shows no transfer. Half a point less for each comparison that is missing.
+# - *1 point*: e.g. well under 100% of the contexts; relations and seeds differ; fewer hits for held-out pairs and new
+#   verbs; a vector taken from one prompt is scaled by 1.5, a factor that was chosen.
+# - *1 point*: says honestly whether the rule finds an X in the student's curves, and that removing FFNs hurts the
+#   extractive twin as well; e.g. "in the lab, extraction runs through the FFNs, too".
+# - *1 point*: e.g. layer 0 has no FFN; two cues that only together name the relation; the 0.25 on the embeddings; texts
+#   that tell stem and form apart. Train without it and inject again, over seeds.
+#
+# A model answer, in the shape we hope for: "Added in an unrelated context, the vector from one prompt put the target on
+# top in [38%] of cases, a random vector of the same length in [1%], another relation's in [0%] ..."
+# ### END SOLUTION
+
+# %% [markdown]
+# ## 10 · Paper scale
+#
+# The same functions on the paper's model, GPT-2 medium (24 layers, 355 million parameters). This needs a GPU (a free
+# Colab T4 is enough) and, the first time, a download of about 1.5 GB. Without them the next cell says so in one
+# sentence and the others do nothing. Answers now have several tokens and we follow the **first** one.
+
+# %% role="paper"
+from IPython.display import display
+
+from mechanisms.models.paper import load_paper_model, paper_facts
+from mechanisms.models.paper_relations import capital_prompt, first_tokens, nonsense_contexts
+
+paper_model = load_paper_model("gpt2-medium")
+
+# %% role="paper"
+if paper_model is not None:
+    facts, _ = paper_facts(paper_model)
+    shown, others = next(iter(facts)), list(facts)[1:]
+    pairs = {}
+    for country in others:
+        prompt = capital_prompt(paper_model, facts, shown, country)
+        tokens = first_tokens(paper_model, [country, facts[country]])
+        decoded = early_decode(paper_model, prompt[None]).float().cpu()
+        if decoded[-1, 0].argmax() == tokens[1]:
+            ranks = [reciprocal_ranks(decoded, torch.tensor([token]))[:, 0] for token in tokens]
+            pairs[country] = (prompt, *tokens, *ranks)
+    print(f"{len(pairs)} of {len(others)} capitals right")
+    if pairs:
+        argument, answer = (torch.stack([row[i] for row in pairs.values()]).mean(0) for i in (3, 4))
+        stages = find_stages(argument, answer, peak=0.5, saturated=0.9)
+        print(stages)
+        labels = [str(stage) for stage in range(len(argument))]
+        display(
+            plots.plot_curves(
+                labels, {"GPT-2 medium, capitals": (argument, answer)}, {"GPT-2 medium, capitals": stages}
+            )
+        )
+
+# %% role="paper"
+if paper_model is not None:
+    source = None
+    for country, (prompt, argument, answer, *_) in pairs.items():
+        try:
+            source = country, capture_ffn(paper_model, prompt, argument, answer)
+            break
+        except ValueError:
+            continue
+    if source is None:
+        print("No prompt in which an FFN turns the country into its capital.")
+    else:
+        country, captured = source
+        print(f"{country}: FFN {captured['layer']} of {paper_model.cfg.n_layers} (the paper names FFN 19 for Poland)")
+        top = list(range(3 * paper_model.cfg.n_layers // 4, paper_model.cfg.n_layers))  # the paper: 18 to 23
+        targets = [other for other in others if other != country]
+        contexts = nonsense_contexts(paper_model, targets, torch.Generator().manual_seed(0))
+        ranks = []
+        for other, tokens in contexts:
+            target = first_tokens(paper_model, [facts[other]])
+            rows = [paper_model(tokens)[:, -1], inject(paper_model, tokens, captured["vector"], top, replace=True)]
+            ranks.append([int((row > row[:, target]).sum()) for row in rows])
+        before, after = np.mean(ranks, axis=0)
+        print(f"mean rank of the capital: {before:.0f} → {after:.0f} (paper, its own prompts: about 10th → 4th)")
+
+# %% [markdown]
+# ### Where to go from here
+#
+# - Subtract the captured vector in a *fact* prompt. Does the answer turn back into the argument, as Warsaw into Poland?
+# - `inject(..., replace=True)` in all FFNs is the paper's form. How does it do in `lab-relational`, and why?
+# - Average the vectors of ten prompts. Is the mean better than any one of them?
