@@ -893,8 +893,8 @@ contact_sheet(views[:3].flatten(0, 1), ["left half", "right half"] * 3, title="W
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Far above the level without binding: the same model, the same vectors, and one object at a time. Binding by *where one
-# looks* needs no new training. (We knew where the objects are. A model that has to find them has a harder task.)
+# Far above the level without binding: the same model, shown one object at a time. Binding by *where one looks* needs no
+# new training. (We knew where the objects are. A model that has to find them has a harder task.)
 #
 # </details>
 #

@@ -1,6 +1,6 @@
 """Measures lab-list: everything that its card, the sweep over seeds and a test of the card report.
 
-- ``measure``: accuracy by length and place, and the quantities of ``mechanisms.training.composition``;
+- ``measure``: accuracy by length and place, and the quantities of ``mechanisms.training.composition_scores``;
 - ``aims``: the chapter's aims with what was measured and whether they are met.
 """
 

@@ -2,7 +2,7 @@
 
 - ``python -m mechanisms.training.talking_heads`` writes ``mechanisms/data/talking_heads.json``;
 - laundry lists by length and place;
-- what ``mechanisms.training.composition`` measures, for the components of layer 0 and a mover above it.
+- what ``mechanisms.training.composition_scores`` measures, for the components of layer 0 and a mover above it.
 
 The mover is found, not named: of the heads above layer 0, the one whose attention at the last position tells the
 missing item from the others best.

@@ -1,8 +1,12 @@
 """How the exercises of chapter 06 are driven.
 
+- ``switch_set``: its sequences, and whether the student's own ``build_sequences``, which it uses, is right;
 - ``should_reset``: the steps at which the rule says yes;
 - ``reset_embeddings``: a small masked model in the middle of its training, looked at after the call;
-- ``forgetful_loop``: a machine that writes down what is done to it, and in which order.
+- ``forgetful_loop``: a machine that writes down what is done to it, and in which order; and whether the student's own
+  ``should_reset``, which it uses, is right.
+
+A function that is wrong only because an earlier one is wrong is told so, instead of being blamed.
 """
 
 from __future__ import annotations
@@ -14,6 +18,44 @@ import numpy
 import torch
 
 from mechanisms.check.probes import probe
+from mechanisms.data.dual_process import World, assemble
+from mechanisms.training import forgetting
+
+RIGHT = "right, or not used"
+
+
+def _earlier(function: Callable[..., Any], name: str, is_right: Callable[[Callable[..., Any]], bool]) -> str:
+    """What is to be said of the function ``name`` of the same notebook: ``RIGHT``, or that it is to be mended first.
+
+    A function that ``function`` does not call is not looked at, nor one that is not written yet.
+    """
+    code, known = getattr(function, "__code__", None), getattr(function, "__globals__", {})
+    own = known.get(name) if name in getattr(code, "co_names", ()) else None
+    try:
+        wrong = own is not None and not is_right(own)
+    except NotImplementedError:
+        wrong = False  # the call itself says so, in a sentence of its own
+    except Exception:  # a student's function may raise anything
+        wrong = True
+    return f"wrong: mend {name} first, until check({name}) passes" if wrong else RIGHT
+
+
+@probe("ch06.switch_set")
+def switch_set(function: Callable[..., Any], **inputs: Any) -> dict[str, Any] | Any:
+    """The function's result, and before it whether the ``build_sequences`` that it uses is right on these tokens."""
+
+    def is_right(build: Callable[..., Any]) -> bool:
+        noun, adjective, first, asks = (
+            inputs[name].clone() for name in ("noun", "adjective", "copula_first", "ask_noun_slot")
+        )
+        built = build(noun, adjective, first, asks, inputs["copula"], inputs["mask"])
+        world = World(content=inputs["copula"], spare=0)  # its copula and its mask follow the content, as these do
+        wanted = assemble(world, *(inputs[name] for name in ("noun", "adjective", "copula_first", "ask_noun_slot")))
+        return torch.equal(built["tokens"], wanted[0]) and torch.equal(built["answers"], wanted[1])
+
+    earlier = _earlier(function, "build_sequences", is_right)
+    result = function(**inputs)
+    return {"your build_sequences": earlier, **result} if isinstance(result, dict) else result
 
 
 @probe("ch06.should_reset")
@@ -155,9 +197,16 @@ def forgetful_loop(
 ) -> dict[str, Any]:
     """Calls the function with a machine of counters: what was done, in order, and the curve that comes back.
 
-    A measurement gives ten times the steps taken so far, plus the resets so far.
+    A measurement gives ten times the steps taken so far, plus the resets so far. Before these stands whether the
+    ``should_reset`` that the function uses is right on these steps.
     """
     done: list[str] = []
+
+    def is_right(due: Callable[..., Any]) -> bool:
+        every_step = range(1, steps + 1)
+        return all(bool(due(step, every, until)) == forgetting.should_reset(step, every, until) for step in every_step)
+
+    earlier = _earlier(function, "should_reset", is_right)
 
     def measure() -> int:
         done.append("measure")
@@ -173,4 +222,4 @@ def forgetful_loop(
         reset=lambda: done.append("reset"),
     )
     rows = [list(row) if isinstance(row, tuple | list) else row for row in curve] if isinstance(curve, list) else curve
-    return {"what was done": " ".join(done), "curve": rows}
+    return {"your should_reset": earlier, "what was done": " ".join(done), "curve": rows}
