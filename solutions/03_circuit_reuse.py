@@ -501,7 +501,7 @@ def path_to_receivers(
 check(path_to_receivers)  # exercise: ch03.path_to_receivers
 
 # %% [markdown]
-# <details><summary>Hint 1: start from exercise 5</summary>
+# <details><summary>Hint 1: start from exercise 3.5</summary>
 #
 # The first run is the one of `path_to_logits`, with `position` in place of −1, plus a hook that stores a tensor and
 # returns nothing. The second run has other hooks: only those on the receivers.

@@ -520,7 +520,8 @@ check(should_reset)  # exercise: ch06.should_reset
 #    the tensor that is there.
 # 2. **Adam remembers.** For each parameter it keeps running means of the gradient (`exp_avg`) and of its square
 #    (`exp_avg_sq`), and a count of steps (`step`, for the correction of a young mean). They belong to the old
-#    embeddings: all three start **at zero** again. What it remembers of other parameters stays.
+#    embeddings: all three start **at zero** again, as the tensors that they are. What it remembers of other parameters
+#    stays, every bit of it.
 #
 # | what | where |
 # |---|---|
@@ -540,7 +541,8 @@ def reset_embeddings(model, optimizer: torch.optim.Optimizer, fresh: Float[Tenso
     """Replaces the word embeddings in place, with a clean optimizer for them (active forgetting).
 
     model: a masked language model with tied embeddings. optimizer: an AdamW that trains it. fresh: the new embeddings.
-    The parameter stays the same object; its exp_avg, exp_avg_sq and step become zero; nothing else changes.
+    The parameter stays the same object; its exp_avg, exp_avg_sq and step become zero; nothing else changes. The
+    numbers of fresh are copied: fresh itself stays the caller's, in a memory of its own.
     """
     ### BEGIN SOLUTION
     weight = model.get_input_embeddings().weight

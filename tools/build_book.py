@@ -87,7 +87,7 @@ def letters(heading: str) -> str:
 
 
 def faults(root: Path, built: Path) -> list[str]:
-    """What is missing from a built book: a page, a page's title, or a figure of which only the name was printed."""
+    """What is missing from a built book: a page, its title, a text still to be written, a figure (not its name)."""
     found = []
     for page in pages_of(yaml.safe_load((root / "_toc.yml").read_text("utf-8"))):
         target = built / f"{page}.html"
@@ -97,6 +97,8 @@ def faults(root: Path, built: Path) -> list[str]:
         text = target.read_text("utf-8")
         if "&lt;Figure size" in text:
             found.append(f"{page}.html has a figure's name in place of the figure")
+        for name in sorted(set(re.findall(r"\b[A-Z]+_TEXT\b|\bTODO\b|\bTBD\b", text))):
+            found.append(f"{page}.html says {name} where a text is to come")
         headings = re.findall(r"(?s)<h1[^>]*>(.*?)</h1>", text)
         title = title_of(root / f"{page}.md")
         if not any(letters(heading).startswith(letters(title)) for heading in headings):

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,8 +25,12 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from autograder.nbg.identity import SKIPPED, role_of
+from autograder.nbg.imports import imports_of
 from autograder.nbg.intake import take_in
+from autograder.nbg.reference import chapter_reference
 from autograder.pipeline import read_release, warm_parent
+from autograder.sandbox.protections import protections
+from autograder.sandbox.warm import WarmParent
 from mechanisms.errors import CourseError
 
 if TYPE_CHECKING:
@@ -44,7 +49,9 @@ c.Execute.timeout = 300
 class Race:
     """Seconds of one race over ``submissions`` submissions on ``cores`` cores; memory in bytes.
 
-    ``cells`` is the students' own cells in a warm process, ``cells_and_cases`` these and their hidden cases.
+    ``cells`` is the students' own cells in a warm process, ``cells_and_cases`` these and their hidden cases, one
+    student after the other; ``together`` is the latter again with as many warm processes at a time as there are cores,
+    which share the machine's memory and caches as the grader's do.
     """
 
     chapter: str
@@ -55,6 +62,7 @@ class Race:
     start: float
     cells: float
     cells_and_cases: float
+    together: float
     stock_memory: int
     our_memory: int
 
@@ -78,9 +86,14 @@ class Race:
         """The same with the student's answers to the hidden cases among what cannot be avoided."""
         return (self.ours - self.start) / (self.cells_and_cases / self.cores)
 
+    @property
+    def over_together(self) -> float:
+        """Our time, start left out, over that of the students' cells and cases on as many cores at once."""
+        return (self.ours - self.start) / self.together
+
     def as_json(self) -> dict[str, Any]:
         """All figures."""
-        ratios = ("ratio", "running_ratio", "over_cells", "over_cells_and_cases")
+        ratios = ("ratio", "running_ratio", "over_cells", "over_cells_and_cases", "over_together")
         return asdict(self) | {name: round(getattr(self, name), 3) for name in ratios}
 
 
@@ -93,7 +106,13 @@ def race(project: Project, chapter: Chapter, texts: dict[str, str], variables: d
         path = project.submission(chapter, student)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    alone, with_cases = _cells_alone(project, chapter, list(texts))
+    parent = warm_parent(project, chapter, trust=True)
+    parent.wait()
+    # Made beforehand: what is expected of a student is not the student's time.
+    reference = chapter_reference(project, chapter)
+    hidden = {student: reference.hidden(student) for student in texts}
+    alone, with_cases = _cells_alone(project, chapter, hidden, parent)
+    together = _cells_together(project, chapter, hidden, jobs)
     environment = {**os.environ, **variables, "MECHANISMS_COURSE": str(project.course)}
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
     with tempfile.TemporaryDirectory(prefix="mechanisms-stock-") as folder:
@@ -120,21 +139,18 @@ def race(project: Project, chapter: Chapter, texts: dict[str, str], variables: d
         start=max(0.0, start - single),
         cells=alone,
         cells_and_cases=with_cases,
+        together=together,
         stock_memory=stock_memory,
         our_memory=our_memory,
     )
 
 
-def _cells_alone(project: Project, chapter: Chapter, students: list[str]) -> tuple[float, float]:
+def _cells_alone(project: Project, chapter: Chapter, hidden: dict[str, Any], parent: WarmParent) -> tuple[float, float]:
     """Seconds of the students' cells in a warm process, one student after the other: without and with hidden cases."""
-    from autograder.nbg.reference import chapter_reference
-
-    parent, reference = warm_parent(project, chapter, trust=True), chapter_reference(project, chapter)
     release = read_release(project, chapter)
     alone = cases = 0.0
-    for student in students:
+    for student, exercises in hidden.items():
         notebook = take_in(project.submission(chapter, student), release).matched.notebook
-        hidden = reference.hidden(student)
         with parent.open(chapter.limits) as session:
             begun = time.perf_counter()
             for cell in notebook.cells:
@@ -143,10 +159,30 @@ def _cells_alone(project: Project, chapter: Chapter, students: list[str]) -> tup
             alone += time.perf_counter() - begun
             snapshot = session.snapshot()
             begun = time.perf_counter()
-            for name, exercise in hidden.items():
+            for name, exercise in exercises.items():
                 snapshot.ask(name, exercise.questions, chapter.limits)
             cases += time.perf_counter() - begun
     return alone, alone + cases
+
+
+def _cells_together(project: Project, chapter: Chapter, hidden: dict[str, Any], jobs: int) -> float:
+    """Wall seconds of the students' cells and hidden cases, ``jobs`` warm processes at a time."""
+    imports, isolated = imports_of(project.release(chapter)), protections().enough
+    parents = [WarmParent(chapter.models, isolated, imports=imports) for _ in range(min(jobs, len(hidden)))]
+    try:
+        for parent in parents:
+            parent.wait()
+        students = list(hidden)
+        shares = [{name: hidden[name] for name in students[at :: len(parents)]} for at in range(len(parents))]
+        with ThreadPoolExecutor(len(parents)) as pool:
+            running = [
+                pool.submit(_cells_alone, project, chapter, share, parent)
+                for share, parent in zip(shares, parents, strict=True)
+            ]
+            return max(one.result()[1] for one in running)
+    finally:
+        for parent in parents:
+            parent.stop()
 
 
 def _timed(command: list[str], folder: Path, environment: dict[str, str]) -> tuple[float, int]:

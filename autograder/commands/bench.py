@@ -97,6 +97,7 @@ def _race_lines(found: Race, aim: float, limit: float) -> list[str]:
         f"with their hidden cases {found.cells_and_cases / found.cores:.2f} s",
         f"  our running time over the first {found.over_cells:.1f} (aim {limit:g}), "
         f"over the second {found.over_cells_and_cases:.2f}",
+        f"  and {found.over_together:.2f} over the second with as many processes at once ({found.together:.2f} s)",
     ]
 
 

@@ -131,23 +131,25 @@ def plot_cures(columns: Mapping[str, Mapping[str, Sequence[float]]], references:
     binding.
     """
     recipes = list(next(iter(columns.values())))
-    figure, axes = new_figure(9.6, 0.9 + 0.42 * len(recipes), columns=len(columns), sharey=True)
+    figure, axes = new_figure(9.6, 0.9 + 0.45 * len(recipes), columns=len(columns), sharey=True)
     for ax, (quantity, values) in zip(axes, columns.items(), strict=True):
         ax.axvline(references[quantity], color=LEVEL, linewidth=1.5)
         for row, recipe in enumerate(recipes):
-            found = mean_interval(list(values[recipe]))
-            ax.plot([found["low"], found["high"]], [row, row], color=CLIP, linewidth=2.5, alpha=0.6)
+            if len(values[recipe]) > 1:
+                found = mean_interval(list(values[recipe]))
+                ax.plot([max(0, found["low"]), min(1, found["high"])], [row, row], color=CLIP, linewidth=2.5, alpha=0.6)
             ax.scatter(values[recipe], [row] * len(values[recipe]), s=13, color=INK, zorder=3)
-        ax.set_title(quantity, fontsize=10)
-        ax.set_xlim(0, 1.03)
+        ax.set_title(quantity, fontsize=9.5)
+        ax.set_xlim(-0.03, 1.03)
         ax.set_xticks([0, 0.5, 1], ["0", "50%", "100%"])
-    axes[0].set_yticks(range(len(recipes)), recipes)
+    axes[0].set_yticks(range(len(recipes)), [recipe.replace(", ", ",\n") for recipe in recipes], fontsize=9)
     axes[0].invert_yaxis()
     return figure
 
 
 def conditions(table: Mapping[str, Sequence[Mapping[str, Any]]], *keys: str) -> dict[str, list[float]]:
     """One zero-shot number of every seed, for every recipe: ``conditions(table, "two", SEEN, "five-way")``."""
-    from mechanisms.training.binding_sweep import value
+    from mechanisms.training.binding_sweep import MAIN, value
 
-    return {name: [value(found, "zero-shot", *keys) for found in runs] for name, runs in table.items()}
+    names = {MAIN: "main recipe"}
+    return {names.get(n, n): [value(found, "zero-shot", *keys) for found in runs] for n, runs in table.items()}

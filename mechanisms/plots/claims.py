@@ -363,17 +363,20 @@ def _lift(found: Mapping[str, Any]) -> str:
         )
 
     able = found["repair where learned"]
-    return f"seeds trained whatever came: {told(found['repair'])}" + (
+    return f"seeds 1 to 4, whatever came: {told(found['repair'])}" + (
         f". All seeds that learned coloured objects: {told(able)}" if able["seeds"] > 1 else ""
     )
 
 
-def _in_able(*parts: tuple[str, str, str]) -> Callable[[Mapping[str, Any]], str]:
-    """Levels over the seeds that learned coloured objects: (words, key, format) each."""
+def _levels(*parts: tuple[str, str, str]) -> Callable[[Mapping[str, Any]], str]:
+    """Levels, (words, key, format) each, over the seeds that learned coloured objects if there are several, or else
+    over those that were trained whatever came."""
 
     def read(found: Mapping[str, Any]) -> str:
         able = found["repair where learned"]
-        return ", ".join(f"{words} {_range(able[key], form)}".strip() for words, key, form in parts)
+        whose, pool = ("that learned", able) if able["seeds"] > 1 else ("1 to 4, whatever came", found["repair"])
+        levels = ", ".join(f"{words} {_range(pool[key], form)}" for words, key, form in parts)
+        return f"seeds {whose}: {levels}"
 
     return _circuits(read)
 
@@ -397,8 +400,8 @@ CIRCUIT_REUSE = (
         "49.6% (section 5; one sentence says 49.7%)",
         _circuits(
             lambda found: (
-                f"objects never asked about, seeds that learned: {_range(found['repair where learned']['base'])} "
-                f"({found['learned']} of {found['tried']} seeds learned)"
+                f"objects never asked about: {_range(found['repair']['base'])}; coloured objects were learned by "
+                f"{found['learned']} of {found['tried']} seeds"
             )
         ),
     ),
@@ -412,13 +415,13 @@ CIRCUIT_REUSE = (
         "controls",
         "… with the same heads made to look at the other objects, or at the start",
         "—",
-        _in_able(("unchanged", "base", ".0%"), ("objects", "objects", ".0%"), ("start", "bos", ".0%")),
+        _levels(("unchanged", "base", ".0%"), ("objects", "objects", ".0%"), ("start", "bos", ".0%")),
     ),
     Claim(
         "shift",
         "What this does to a mover's attention",
         "−8.7% to wrong colours, +2.7% to the right one (section 5)",
-        _in_able(("wrong colours", "mover_to_wrong", "+.1%"), ("right colour", "mover_to_right", "+.1%")),
+        _levels(("wrong colours", "mover_to_wrong", "+.1%"), ("right colour", "mover_to_right", "+.1%")),
     ),
     Claim(
         "agreement",
@@ -730,24 +733,24 @@ def claims_table(
     return ClaimsTable(header, rows)
 
 
-def _binding(read: Callable[[Any], str]) -> Callable[[Mapping[str, Any]], str]:
+def _binding(read: Callable[[Any], str], recipe: str = "lab") -> Callable[[Mapping[str, Any]], str]:
     def told(_report: Mapping[str, Any]) -> str:
         from mechanisms.training import binding_sweep
 
-        runs = binding_sweep.load().get(binding_sweep.MAIN)
+        runs = binding_sweep.load().get(recipe)
         return read(runs) if runs else "not run yet"
 
     return told
 
 
-def _interval(*keys: str) -> Callable[[Mapping[str, Any]], str]:
+def _interval(*keys: str, recipe: str = "lab") -> Callable[[Mapping[str, Any]], str]:
     def read(runs: Any) -> str:
         from mechanisms.training.binding_sweep import over_seeds
 
         found = over_seeds(runs, *keys)
         return f"{found['mean']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
 
-    return _binding(read)
+    return _binding(read, recipe)
 
 
 def _kinds(*keys: str) -> Callable[[Mapping[str, Any]], str]:
@@ -810,6 +813,12 @@ BINDING = (
         "Composition heads: true order against exchanged nouns (a coin: 0.50)",
         "at best chance on the whole (abstract; five-way)",
         _kinds("relation", "seen pairs", "two-way, order"),
+    ),
+    Claim(
+        "resnet",
+        "One of two objects, a ResNet trained with captions that name one (without binding 0.33)",
+        "—",
+        _interval("zero-shot", "two", "seen pairs", "five-way", recipe="ResNet, captions that name one"),
     ),
     Claim(
         "parts",

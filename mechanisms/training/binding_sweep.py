@@ -3,7 +3,8 @@
 - ``python -m mechanisms.training.binding_sweep`` trains lab-clip for five seeds and measures zero-shot answers and
   composition heads; then the changed recipes of ``OTHERS``, zero-shot; the result is kept in
   ``mechanisms/data/binding_sweep.json`` at once, and a sweep that was stopped goes on where it was;
-- ``value`` reads one number of one run, ``over_seeds`` its mean with Student's 95% interval;
+- ``value`` reads one number of one run, ``over_seeds`` its mean with Student's 95% interval, ``difference`` the mean
+  difference of two recipes, seed by seed;
 - ``aims`` gives the chapter's aims over all seeds.
 
 No run is left out of the file or of a mean.
@@ -62,8 +63,9 @@ def run(seed: int, condition: str) -> dict[str, Any]:
 
 
 def load(path: Path = TABLE) -> dict[str, list[dict[str, Any]]]:
-    """The runs of every condition, by name. Empty if there is no file."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    """The runs of every condition, by name, in the order of ``CONDITIONS``. Empty if there is no file."""
+    table = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {name: table[name] for name in CONDITIONS if name in table}
 
 
 def unfinished(table: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
@@ -97,8 +99,15 @@ def value(found: Mapping[str, Any], *keys: str) -> float:
 
 
 def over_seeds(runs: Sequence[Mapping[str, Any]], *keys: str) -> dict[str, float]:
-    """Mean over seeds of one number with its interval, "mean", "low", "high", "n"."""
-    return mean_interval([value(found, *keys) for found in runs])
+    """Mean over seeds of one share with Student's interval, cut off at 0 and 1: "mean", "low", "high", "n"."""
+    found = mean_interval([value(run, *keys) for run in runs])
+    return {**found, "low": max(0.0, found["low"]), "high": min(1.0, found["high"])}
+
+
+def difference(runs: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]], *keys: str) -> dict[str, float]:
+    """One share of ``runs`` less the same of ``others``, seed by seed: mean with Student's interval."""
+    before = {found["seed"]: value(found, *keys) for found in others}
+    return mean_interval([value(found, *keys) - before[found["seed"]] for found in runs if found["seed"] in before])
 
 
 def aims(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

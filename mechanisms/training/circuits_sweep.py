@@ -51,7 +51,7 @@ class Condition:
 
 
 CONDITIONS = {
-    "lab-lm": Condition(5, 5, lab_lm.Recipe),
+    "lab-lm": Condition(6, 5, lab_lm.Recipe),
 }
 
 

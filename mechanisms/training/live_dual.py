@@ -16,6 +16,7 @@ from mechanisms.models import card, load
 from mechanisms.training.forgetting import reset_embeddings, should_reset
 from mechanisms.training.lab_dual import Progress, Recipe, train
 from mechanisms.training.live import live_screen
+from mechanisms.training.state import drop_state_of_others
 
 WAYS = {
     "vanilla": ("lab-dual-vanilla", {"every": 0, "until": 0}),
@@ -42,13 +43,20 @@ def forget_live(
 
     ``live`` False: the shipped checkpoints and the curves of their cards, at once. ``live`` True: trains all three,
     with ``due(step, every, until)`` and ``forget(model, optimizer, fresh)``; ``draw(curves)`` gives the figure that is
-    shown meanwhile. States are kept in ``folder``: what was interrupted goes on there. ``steps`` shortens a try-out.
+    shown meanwhile. States are kept in ``folder``: what was interrupted goes on there, unless ``due`` or ``forget`` is
+    written differently now; then it starts afresh. ``steps`` shortens a try-out.
     Raises CourseError if a state in ``folder`` belongs to another recipe or cannot be saved.
     """
     if not live:
         return (
             {name: load(shipped) for name, (shipped, _) in WAYS.items()},
             {name: card(shipped)["curve"] for name, (shipped, _) in WAYS.items()},
+        )
+    stale = [drop_state_of_others(Path(folder) / name, (due, forget)) for name in WAYS]
+    if any(stale):
+        print(
+            f"should_reset or reset_embeddings has changed since the states in {folder} were saved: "
+            "the trainings start afresh."
         )
     screen = live_screen()
     models: dict[str, Any] = {}

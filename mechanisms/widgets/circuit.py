@@ -64,7 +64,8 @@ def told(graph: Graph, threshold: float) -> str:
     """The graph in words."""
     kept = [edge for edge in graph["edges"] if abs(edge[3]) >= threshold]
     heads = sorted({edge[0] for edge in kept})
-    return f"{len(kept)} paths from {len(heads)} heads of size {threshold:.2f} or more: {', '.join(heads) or 'none'}"
+    sources = ", ".join(heads) or "none"
+    return f"paths of size {threshold:.2f} or more: {len(kept)}; heads that they come from: {sources}"
 
 
 def graph_svg(graph: Graph, threshold: float, identity: str = "graph") -> str:
@@ -173,7 +174,7 @@ def circuit_page(graphs: Mapping[str, Graph], title: str, threshold: float = 0.0
       const name = node.dataset.node;
       node.setAttribute("opacity", name === "logits" || heads.has(name) ? 1 : 0.35);
     }});
-    const told = kept + " paths from " + heads.size + " heads of size " + level.toFixed(2) + " or more: "
+    const told = "paths of size " + level.toFixed(2) + " or more: " + kept + "; heads that they come from: "
       + (Array.from(heads).sort().join(", ") || "none");
     find("-told").textContent = told;
     find("-" + chosen + "-svg").setAttribute("aria-label", told);

@@ -63,7 +63,7 @@ def test_the_graph_has_an_edge_for_every_score_that_counts(graph):
     assert graph["layers"] == 2 and graph["heads"] == 3
     assert ["0.2", "logits", "logits", -0.4] in graph["edges"] and ["0.2", "1.1", "queries", -0.2] in graph["edges"]
     assert len(graph["edges"]) == 6 and all(edge[0] != "0.1" for edge in graph["edges"])
-    assert told(graph, 0.3) == "3 paths from 2 heads of size 0.30 or more: 0.2, 1.1"
+    assert told(graph, 0.3) == "paths of size 0.30 or more: 3; heads that they come from: 0.2, 1.1"
     assert told(graph, 0.95).endswith("none")
 
 
@@ -71,7 +71,7 @@ def test_the_slider_hides_what_is_below_the_threshold(graph):
     slider = circuit_slider({"one": graph, "other": graph})
     before = slider.view.value
     slider.threshold.value = 0.5
-    assert slider.view.value != before and "1 paths from 1 heads" in slider.view.value
+    assert slider.view.value != before and "0.50 or more: 1; heads that they come from: 1.1" in slider.view.value
     assert slider.view.value.count("display:none") == 5
     slider.task.value = "other"
     assert slider.view.value.count("display:none") == 5

@@ -120,3 +120,10 @@ def test_a_task_without_a_gap_has_no_circuit():
     assert isnan(circuits.share_lost(torch.ones(4), torch.ones(4) + 0.1, torch.zeros(4)))
     assert circuits.overlap([], [(0, 0)], 7)["of_union"] == 0 and circuits.overlap([], [], 7)["of_first"] == 0
     assert isnan(circuits.correlation(torch.ones(2, 2), torch.rand(2, 2), [(0, 0), (0, 1)]))
+
+
+def test_the_page_counts_the_seeds_rightly():
+    """Its text says "four of the six" and "seeds 1 to 4"."""
+    runs = runs_of("lab-lm")
+    assert len(runs) == 6 and sum(not circuits_sweep.learned(run) for run in runs) == 4
+    assert circuits_sweep.CONDITIONS["lab-lm"].whole == 5

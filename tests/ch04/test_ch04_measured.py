@@ -156,6 +156,7 @@ def test_gains_help_at_the_longest_lists_and_components_are_not_much_better_than
     )
     assert all(gain > 0.03 for gain in every)
     assert all(one < other + 0.05 for one, other in zip(every, turned, strict=True))
+    assert list_sweep.interval(SWEEP, lambda run: list_sweep.fitted(run, "all components"))["low"] > 0
 
 
 def test_the_recipe_is_the_one_that_the_command_runs():

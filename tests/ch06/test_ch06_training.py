@@ -10,7 +10,7 @@ import torch
 from mechanisms.errors import CourseError
 from mechanisms.models.lab import boot
 from mechanisms.training import __main__ as command
-from mechanisms.training import lab_dual, live_dual
+from mechanisms.training import lab_dual, live_dual, state
 from mechanisms.training.forgetting import reset_embeddings, should_reset
 
 TINY = lab_dual.Recipe(steps=8, every=2, until=6, content=40, spare=6, d_model=16, batch=4, measure_every=4)
@@ -106,6 +106,59 @@ def test_live_uses_the_students_functions_and_draws(tmp_path, monkeypatch):
     models, curves = live_dual.forget_live(True, should_reset, forget, folder=tmp_path)
     assert set(models) == set(curves) == {"vanilla", "active", "temporary"} and len(called) == 6
     assert all([row["step"] for row in rows] == [4, 8] for rows in curves.values())
+
+
+def test_a_corrected_function_starts_the_training_afresh(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        live_dual, "train", lambda recipe, folder, **more: lab_dual.train(TINY, folder, n_test=12, **more)
+    )
+    called = []
+
+    def wrong(model, optimizer, fresh):
+        called.append("wrong")
+
+    def right(model, optimizer, fresh):
+        called.append("right")
+        reset_embeddings(model, optimizer, fresh)
+
+    live_dual.forget_live(True, should_reset, wrong, folder=tmp_path)
+    assert called == ["wrong"] * 6 and "afresh" not in capsys.readouterr().out
+    live_dual.forget_live(True, should_reset, wrong, folder=tmp_path)
+    said = capsys.readouterr().out
+    assert called == ["wrong"] * 6 and said.count("Going on from step 8 of 8.") == 3 and "afresh" not in said
+    models, _ = live_dual.forget_live(True, should_reset, right, folder=tmp_path)
+    said = capsys.readouterr().out
+    assert called == ["wrong"] * 6 + ["right"] * 6 and "Going on" not in said
+    assert said.count("should_reset or reset_embeddings has changed since the states in") == 1
+    expected, _ = train(TINY, tmp_path / "alone", forget=right)
+    assert torch.equal(weights(models["temporary"]), weights(expected))
+
+
+def test_a_fingerprint_is_of_what_is_written_and_of_what_it_calls():
+    def functions(body, helper="return 1"):
+        import linecache
+
+        name = f"<ipython-input-{hash((body, helper))}>"
+        source = f"def helper():\n    {helper}\n\n\ndef own(step):\n    {body}\n"
+        linecache.cache[name] = (len(source), None, source.splitlines(True), name)
+        scope = {"__name__": "a_notebook"}
+        exec(compile(source, name, "exec"), scope)
+        return [scope["own"]]
+
+    plain = state.fingerprint(functions("return helper()"))
+    assert plain == state.fingerprint(functions("return  helper()  # the same"))
+    assert plain != state.fingerprint(functions("return helper() + 1"))
+    assert plain != state.fingerprint(functions("return helper()", "return 2"))
+    assert state.fingerprint([should_reset, reset_embeddings]) != state.fingerprint([reset_embeddings, should_reset])
+    scope = {}
+    exec("def own(step):\n    return step", scope)  # no source to be read
+    assert state.fingerprint([scope["own"]]) == state.fingerprint([scope["own"]]) and state.fingerprint([len])
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "vanilla").write_text("a file in the way")
+    with pytest.raises(CourseError, match="cannot be used for a training's state"):
+        live_dual.forget_live(True, folder=tmp_path)
 
 
 def test_without_live_the_shipped_models_are_there_at_once():

@@ -96,6 +96,10 @@ def test_bad_wishes_are_refused_in_a_sentence(call):
 def test_paper_scale_runs_offline_on_random_weights(solution, name, tmp_path, monkeypatch):
     import open_clip
 
+    small = open_clip.get_model_config(name)  # a copy: the same architecture, fewer and narrower layers
+    small["vision_cfg"] |= {"layers": [1, 1, 1, 1] if name == "RN50" else 1, "width": 64}
+    small["text_cfg"] |= {"layers": 1, "width": 64, "heads": 2}
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, name, small)
     torch.save(open_clip.create_model(name, pretrained=None).state_dict(), tmp_path / f"{name}.pt")
     monkeypatch.setenv("MECHANISMS_PAPER_DIR", str(tmp_path))
     big = paper_clip.load_clip(name, device="cpu")

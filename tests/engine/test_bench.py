@@ -40,4 +40,5 @@ def test_the_race_is_run_and_told(capsys, monkeypatch):
     assert race["submissions"] == 2 and race["chapter"] == "91_light" and race["aim"] == 15
     assert race["ratio"] == pytest.approx(race["stock"] / race["ours"], abs=1e-3)
     assert 0 < race["cells"] < race["cells_and_cases"] < race["ours"] < race["stock"] * 10
+    assert 0 < race["together"] <= race["cells_and_cases"] * 3 and race["over_together"] > 0
     assert code == (1 if race["ratio"] < race["aim"] else 0) and grading.CELLS_LIMIT == 1.5

@@ -37,6 +37,13 @@ def test_a_whole_book_has_no_fault(tiny_book):
     assert build_book.faults(tiny_book, tiny_book / "html") == []
 
 
+@pytest.mark.parametrize("name", ["CURES_TEXT", "TODO", "TBD"])
+def test_a_text_that_is_still_to_come_is_a_fault(tiny_book, name):
+    built = tiny_book / "html" / "b.html"
+    built.write_text(built.read_text() + f"<p>{name}</p>")
+    assert build_book.faults(tiny_book, tiny_book / "html") == [f"b.html says {name} where a text is to come"]
+
+
 def test_a_missing_page_is_a_fault(tiny_book):
     (tiny_book / "html" / "b.html").unlink()
     assert build_book.faults(tiny_book, tiny_book / "html") == ["b.html was not built"]

@@ -223,13 +223,14 @@ def test_damage_costs_the_file(tmp_path):
     ("content", "words"),
     [
         (b"PK\x03\x04 and nothing else", "it is damaged"),
-        (gzip.compress(b"no tar at all" * 100), "it is damaged"),
-        (gzip.compress(random.Random(1).randbytes(2_000))[:90], "it is damaged"),
+        (gzip.compress(b"no tar at all" * 100, mtime=0), "it is damaged"),
+        (gzip.compress(random.Random(1).randbytes(2_000), mtime=0)[:90], "it is damaged"),
         (bz2.compress(b"x"), "it is damaged"),
         (lzma.compress(b"x" * 2_000)[:40], "it is damaged"),
         (b"Rar!\x1a\x07\x01\x00", "it is a rar archive"),
         (b"7z\xbc\xaf\x27\x1c\x00\x04", "it is a 7z archive"),
     ],
+    ids=["zip", "gzip of no tar", "half a gzip", "bzip2", "half an xz", "rar", "7z"],
 )
 def test_what_cannot_be_opened_is_said(tmp_path, content, words):
     path = tmp_path / "a.zip"

@@ -30,6 +30,41 @@ def puts_a_new_parameter_in(model, optimizer, fresh):
     model.get_input_embeddings().weight = torch.nn.Parameter(fresh.clone())
 
 
+def puts_a_new_parameter_in_and_clears_the_old(model, optimizer, fresh):
+    weight = model.get_input_embeddings().weight
+    for value in optimizer.state[weight].values():
+        value.zero_()
+    model.get_input_embeddings().weight = torch.nn.Parameter(fresh.clone())
+
+
+def ties_a_new_parameter(model, optimizer, fresh):
+    model.get_input_embeddings().weight = torch.nn.Parameter(fresh.clone())
+    model.tie_weights()
+
+
+def gives_the_name_to_fresh(model, optimizer, fresh):
+    weight = model.get_input_embeddings().weight
+    with torch.no_grad():
+        weight = fresh
+    for value in optimizer.state[weight].values():
+        value.zero_()
+
+
+def gives_the_name_to_fresh_and_clears_adam(model, optimizer, fresh):
+    weight = model.get_input_embeddings().weight
+    state = optimizer.state[weight]
+    weight = fresh
+    for value in state.values():
+        value.zero_()
+
+
+def shares_memory_with_fresh(model, optimizer, fresh):
+    weight = model.get_input_embeddings().weight
+    weight.data = fresh
+    for value in optimizer.state[weight].values():
+        value.zero_()
+
+
 def keeps_adams_moments(model, optimizer, fresh):
     with torch.no_grad():
         model.get_input_embeddings().weight.copy_(fresh)
@@ -39,6 +74,34 @@ def clears_the_whole_optimizer(model, optimizer, fresh):
     with torch.no_grad():
         model.get_input_embeddings().weight.copy_(fresh)
     optimizer.state.clear()
+
+
+def zeroes_what_adam_remembers_of_all(model, optimizer, fresh):
+    with torch.no_grad():
+        model.get_input_embeddings().weight.copy_(fresh)
+    for state in optimizer.state.values():
+        for value in state.values():
+            value.zero_()
+
+
+def zeroes_the_moments_of_all(model, optimizer, fresh):
+    weight = model.get_input_embeddings().weight
+    with torch.no_grad():
+        weight.copy_(fresh)
+    for state in optimizer.state.values():
+        state["exp_avg"].zero_()
+        state["exp_avg_sq"].zero_()
+    optimizer.state[weight]["step"].zero_()
+
+
+def stores_a_plain_zero(model, optimizer, fresh):
+    weight = model.get_input_embeddings().weight
+    with torch.no_grad():
+        weight.copy_(fresh)
+    state = optimizer.state[weight]
+    state["exp_avg"].zero_()
+    state["exp_avg_sq"].zero_()
+    state["step"] = 0
 
 
 def adds_to_the_old_embeddings(model, optimizer, fresh):
@@ -108,21 +171,30 @@ EXERCISE = Exercise(
     groups=(
         Group(
             "the embeddings and the decoder",
-            4,
+            3,
             partial(_draw, look_at="tables"),
             hint="Write into the weight that is there: with torch.no_grad(): weight.copy_(fresh).",
+        ),
+        Group(
+            "fresh is copied",
+            1,
+            partial(_draw, look_at="fresh"),
+            cases=1,
+            hint="fresh stays as it is and belongs to the caller: copy its numbers into the weight.",
         ),
         Group(
             "nothing else changes",
             3,
             partial(_draw, look_at="body"),
-            hint="All other parameters keep their values, and what Adam remembers of them stays as well.",
+            hint="All other parameters keep their values, and so do exp_avg, exp_avg_sq and step of each of them: "
+            "only optimizer.state[weight] is reset.",
         ),
         Group(
             "what Adam remembers, and the next step",
             5,
             partial(_draw, look_at="optimizer"),
-            hint="optimizer.state[weight] holds exp_avg, exp_avg_sq and step: all three start at zero again.",
+            hint="optimizer.state[weight] holds exp_avg, exp_avg_sq and step: all three start at zero again, and all "
+            "three stay tensors.",
         ),
     ),
     mistakes=(
@@ -131,7 +203,38 @@ EXERCISE = Exercise(
             "You put a new Parameter in the place of the old one. The optimizer and the tied decoder still hold the "
             "old one: from now on they train and use a table that the model does not read. Write into the one that "
             "is there.",
+            4,
+        ),
+        Mistake(
+            puts_a_new_parameter_in_and_clears_the_old,
+            "You clear what Adam remembers, and then put a new Parameter in the place of the old one, which the "
+            "optimizer and the tied decoder still hold. No step will ever reach the new one. Write into the one that "
+            "is there.",
+            4,
+        ),
+        Mistake(
+            ties_a_new_parameter,
+            "You put a new Parameter in and tie the decoder to it. The optimizer follows neither: it still holds the "
+            "old one, so your new embeddings are never trained. Write into the Parameter that is there.",
+            4,
+        ),
+        Mistake(
+            gives_the_name_to_fresh,
+            "Nothing has changed: weight = fresh only gives the name weight to another tensor. weight.copy_(fresh) "
+            "writes into the one that the model has.",
             3,
+        ),
+        Mistake(
+            gives_the_name_to_fresh_and_clears_adam,
+            "Adam has forgotten, but the embeddings are the old ones: weight = fresh only gives the name weight to "
+            "another tensor. weight.copy_(fresh) writes into the one that the model has.",
+            3,
+        ),
+        Mistake(
+            shares_memory_with_fresh,
+            "Your weight and fresh are the same memory now: training changes the caller's tensor, and whatever the "
+            "caller does with it changes your embeddings. Copy: weight.copy_(fresh).",
+            11,
         ),
         Mistake(
             keeps_adams_moments,
@@ -145,6 +248,24 @@ EXERCISE = Exercise(
             4,
         ),
         Mistake(
+            zeroes_what_adam_remembers_of_all,
+            "Your loop sets what Adam remembers of every parameter to zero. Only optimizer.state[weight] starts at "
+            "zero: what is remembered of the body was right and stays.",
+            4,
+        ),
+        Mistake(
+            zeroes_the_moments_of_all,
+            "Adam's moments are zero for all parameters. Only those of the word embeddings belong to something that is "
+            "gone: optimizer.state[weight], and no other.",
+            4,
+        ),
+        Mistake(
+            stores_a_plain_zero,
+            "Adam's step is a plain 0 in your state. It should stay a tensor: Adam counts in it in place, and a plain "
+            "0 would stay 0 for ever. Use .zero_(), or torch.tensor(0.0).",
+            7,
+        ),
+        Mistake(
             adds_to_the_old_embeddings,
             "You add the new embeddings to the old ones, so nothing is forgotten. Copy, do not add.",
             3,
@@ -153,7 +274,7 @@ EXERCISE = Exercise(
             unties_the_decoder,
             "The decoder is a tensor of its own after your reset: the weights are no longer tied, and the optimizer "
             "does not know the new one.",
-            3,
+            4,
         ),
         Mistake(
             resets_the_body_too,

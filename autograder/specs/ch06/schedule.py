@@ -19,7 +19,8 @@ def _schedule(rng: Rng, kind: str) -> dict[str, Any]:
     every = int(rng.integers(3, 9))
     rounds = int(rng.integers(3, 6))
     until = {"vanilla": 0, "active": 0, "between": every * rounds + 1, "on a reset": every * rounds}[kind]
-    return {"every": 0 if kind == "vanilla" else every, "until": until, "steps": every * (rounds + 4)}
+    # long enough that an end counted in resets, at step until * every, lies within
+    return {"every": 0 if kind == "vanilla" else every, "until": until, "steps": every * (max(rounds, until) + 4)}
 
 
 def goes_on_at_the_end_itself(step, every, until):
@@ -28,6 +29,14 @@ def goes_on_at_the_end_itself(step, every, until):
 
 def never_stops(step, every, until):
     return every > 0 and step % every == 0
+
+
+def counts_the_end_in_resets(step, every, until):
+    return every > 0 and step % every == 0 and (until == 0 or step < until * every)
+
+
+def resets_once(step, every, until):
+    return every > 0 and step == every and (until == 0 or step < until)
 
 
 def resets_every_step_after_the_end(step, every, until):
@@ -107,6 +116,16 @@ SHOULD_RESET = Exercise(
         ),
         Mistake(never_stops, "Your forgetting never ends: until is not looked at.", 4),
         Mistake(
+            counts_the_end_in_resets,
+            "Your forgetting ends at step until * every: you take until for a number of resets. It is a step.",
+            4,
+        ),
+        Mistake(
+            resets_once,
+            "You reset once, at step every. Reset at every, 2 * every, 3 * every, …: whenever step is a multiple.",
+            2,
+        ),
+        Mistake(
             resets_every_step_after_the_end,
             "From until on you reset at every step. From there on nothing is reset at all.",
             4,
@@ -141,7 +160,8 @@ def _loop(rng: Rng, kind: str) -> dict[str, Any]:
         return {"steps": steps, "every": 0, "until": 0, "measure_every": every}
     if kind == "together":
         return {"steps": steps, "every": every, "until": 3 * every, "measure_every": every}
-    return {"steps": steps, "every": every, "until": 0, "measure_every": every + 1}
+    # one that does not divide steps, so that the last step is a measurement of its own
+    return {"steps": steps, "every": every, "until": 0, "measure_every": every + 1 + (steps % (every + 1) == 0)}
 
 
 def resets_before_it_measures(steps, every, until, measure_every, take_step, measure, reset):

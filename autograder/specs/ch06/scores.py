@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -26,7 +27,8 @@ def _answers(rng: Rng, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _draw(rng: Rng, kinds: str) -> dict[str, Any]:
-    """One to four rows a letter: r(ight everywhere), o(ne place wrong), l(oses to a third token), w(rong), t(ied)."""
+    """One to four rows a letter: r(ight everywhere), o(ne place wrong), d(ouble: two places wrong), w(rong), t(ied),
+    l(oses to a third token)."""
     rows = [kind for kind in kinds for _ in range(int(rng.integers(1, 5)))]
     rows = [rows[i] for i in rng.permutation(len(rows))]
     n = len(rows)
@@ -37,12 +39,12 @@ def _draw(rng: Rng, kinds: str) -> dict[str, Any]:
         logits[row, 3, rng.choice(others)] += 9.0  # the query's own place says nothing
         if row:
             logits[row, range(3), answers[row]] += 9.0  # nor do those of the context, which only look right
-        one_wrong = int(rng.choice([0, 2]))
+        one_wrong, one_right = int(rng.choice([0, 2])), int(rng.integers(3))
         for slot in range(3):
             right = answers[row, slot]
             wrong = pair[row, 0] if right == pair[row, 1] else pair[row, 1]
             logits[row, 4 + slot, right] += 3.0
-            if kind == "w" or (kind == "o" and slot == one_wrong):
+            if kind == "w" or (kind == "o" and slot == one_wrong) or (kind == "d" and slot != one_right):
                 logits[row, 4 + slot, wrong] += 6.0
             if kind == "t" and slot == 1:
                 logits[row, 4 + slot, wrong] = logits[row, 4 + slot, right]
@@ -56,9 +58,13 @@ def _hard(rng: Rng, kinds: str) -> dict[str, Any]:
     return {"logits": drawn["logits"], "answers": drawn["answers"]}
 
 
-def _two(rng: Rng, kinds: str) -> dict[str, Any]:
-    drawn = _draw(rng, kinds)
-    return {"logits": drawn["logits"], "answers": drawn["answers"], "candidates": torch.tensor(drawn["pair"])}
+def _two(rng: Rng, kinds: str, apart: Callable[[], tuple[Callable[..., float], ...]]) -> dict[str, Any]:
+    """Rows on which the ways of counting in ``apart()`` all give another share, so that a wrong one can be named."""
+    while True:
+        drawn = _draw(rng, kinds)
+        case = {"logits": drawn["logits"], "answers": drawn["answers"], "candidates": torch.tensor(drawn["pair"])}
+        if len({round(count(**case), 5) for count in apart()}) == len(apart()):
+            return case
 
 
 def averages_over_places(logits, answers):
@@ -138,6 +144,23 @@ HARD = Exercise(
 )
 
 
+def _wrong_tokens() -> tuple[Callable[..., float], ...]:
+    return two_by_a_loop, exchanges_the_candidates, reads_one_place_too_early, scores_the_noun
+
+
+def _wrong_counts() -> tuple[Callable[..., float], ...]:
+    return (
+        *_wrong_tokens(),
+        averages_over_three_places,
+        one_place_is_enough,
+        looks_at_the_first_place_only,
+        looks_at_the_second_place_only,
+        looks_at_the_last_place_only,
+        gives_ties_away,
+        adds_the_places_up,
+    )
+
+
 def compares_with_all_tokens(logits, answers, candidates):
     return (logits[:, -3:].argmax(-1) == answers).all(1).float().mean().item()
 
@@ -147,6 +170,41 @@ def averages_over_three_places(logits, answers, candidates):
     wants_noun = answers == candidates[:, :1]
     right = torch.where(wants_noun, pair[..., 0] > pair[..., 1], pair[..., 1] > pair[..., 0])
     return right.float().mean().item()
+
+
+def one_place_is_enough(logits, answers, candidates):
+    pair = logits[:, -3:].gather(2, candidates[:, None].expand(-1, 3, -1))
+    wants_noun = answers == candidates[:, :1]
+    right = torch.where(wants_noun, pair[..., 0] > pair[..., 1], pair[..., 1] > pair[..., 0])
+    return right.any(1).float().mean().item()
+
+
+def looks_at_the_first_place_only(logits, answers, candidates):
+    pair = logits[:, -3:].gather(2, candidates[:, None].expand(-1, 3, -1))
+    wants_noun = answers == candidates[:, :1]
+    right = torch.where(wants_noun, pair[..., 0] > pair[..., 1], pair[..., 1] > pair[..., 0])
+    return right[:, 0].float().mean().item()
+
+
+def looks_at_the_last_place_only(logits, answers, candidates):
+    pair = logits[:, -3:].gather(2, candidates[:, None].expand(-1, 3, -1))
+    wants_noun = answers == candidates[:, :1]
+    right = torch.where(wants_noun, pair[..., 0] > pair[..., 1], pair[..., 1] > pair[..., 0])
+    return right[:, 2].float().mean().item()
+
+
+def reads_one_place_too_early(logits, answers, candidates):
+    pair = logits[:, 3:6].gather(2, candidates[:, None].expand(-1, 3, -1))
+    wants_noun = answers == candidates[:, :1]
+    right = torch.where(wants_noun, pair[..., 0] > pair[..., 1], pair[..., 1] > pair[..., 0])
+    return right.all(1).float().mean().item()
+
+
+def exchanges_the_candidates(logits, answers, candidates):
+    pair = logits[:, -3:].gather(2, candidates[:, None].expand(-1, 3, -1))
+    wants_adjective = answers == candidates[:, :1]
+    right = torch.where(wants_adjective, pair[..., 1] > pair[..., 0], pair[..., 0] > pair[..., 1])
+    return right.all(1).float().mean().item()
 
 
 def looks_at_the_second_place_only(logits, answers, candidates):
@@ -209,19 +267,19 @@ TWO = Exercise(
         Group(
             "right and wrong rows",
             3,
-            partial(_two, kinds="rrww"),
+            partial(_two, kinds="rrww", apart=_wrong_tokens),
             hint="Gather the logits of the two candidates at the last three places, and compare them.",
         ),
         Group(
             "rows that lose to a third token",
             3,
-            partial(_two, kinds="rllw"),
+            partial(_two, kinds="rllw", apart=_wrong_tokens),
             hint="What other tokens get does not matter: only the two candidates are compared.",
         ),
         Group(
             "one wrong place, and ties",
             2,
-            partial(_two, kinds="rootwl"),
+            partial(_two, kinds="rootwld", apart=_wrong_counts),
             hint="All three places must be right, and a tie is wrong: > and not >=.",
         ),
     ),
@@ -238,9 +296,35 @@ TWO = Exercise(
             6,
         ),
         Mistake(
-            looks_at_the_second_place_only,
-            "You look at one of the three places. All of them must be right.",
+            one_place_is_enough,
+            "One right place is enough in your score (.any). All three must be right (.all).",
             6,
+        ),
+        Mistake(
+            looks_at_the_first_place_only,
+            "You look at the first of the three places only. All of them must be right.",
+            6,
+        ),
+        Mistake(
+            looks_at_the_second_place_only,
+            "You look at the second of the three places only. All of them must be right.",
+            6,
+        ),
+        Mistake(
+            looks_at_the_last_place_only,
+            "You look at the last of the three places only. All of them must be right.",
+            6,
+        ),
+        Mistake(
+            reads_one_place_too_early,
+            "You are off by one: a masked model predicts a token at its own place, so the answers stand at places 4, 5 "
+            "and 6, counted from 0.",
+            0,
+        ),
+        Mistake(
+            exchanges_the_candidates,
+            "You take the two candidates for each other: the one in the noun's place is the first, candidates[:, 0].",
+            0,
         ),
         Mistake(
             gives_ties_away,

@@ -51,6 +51,39 @@ def begins_the_answer_with_the_query(noun, adjective, copula_first, ask_adjectiv
     }
 
 
+def answers_every_query_with_the_noun(noun, adjective, copula_first, ask_adjective, copula, mask):
+    cop = torch.full_like(noun, copula)
+    first, second = torch.where(copula_first, cop, noun), torch.where(copula_first, adjective, cop)
+    third, query = torch.where(copula_first, noun, adjective), torch.where(ask_adjective, adjective, noun)
+    masks = torch.full((len(noun), 3), mask)
+    return {
+        "tokens": torch.cat([torch.stack([first, second, third, query], 1), masks], 1),
+        "answers": torch.stack([adjective, noun, noun], 1),
+    }
+
+
+def turns_copula_first_round(noun, adjective, copula_first, ask_adjective, copula, mask):
+    cop = torch.full_like(noun, copula)
+    first, second = torch.where(copula_first, noun, cop), torch.where(copula_first, cop, adjective)
+    third, query = torch.where(copula_first, adjective, noun), torch.where(ask_adjective, adjective, noun)
+    masks = torch.full((len(noun), 3), mask)
+    return {
+        "tokens": torch.cat([torch.stack([first, second, third, query], 1), masks], 1),
+        "answers": torch.stack([adjective, query, query], 1),
+    }
+
+
+def turns_ask_adjective_round(noun, adjective, copula_first, ask_adjective, copula, mask):
+    cop = torch.full_like(noun, copula)
+    first, second = torch.where(copula_first, cop, noun), torch.where(copula_first, adjective, cop)
+    third, query = torch.where(copula_first, noun, adjective), torch.where(ask_adjective, noun, adjective)
+    masks = torch.full((len(noun), 3), mask)
+    return {
+        "tokens": torch.cat([torch.stack([first, second, third, query], 1), masks], 1),
+        "answers": torch.stack([adjective, query, query], 1),
+    }
+
+
 def masks_the_query(noun, adjective, copula_first, ask_adjective, copula, mask):
     cop = torch.full_like(noun, copula)
     first, second = torch.where(copula_first, cop, noun), torch.where(copula_first, adjective, cop)
@@ -132,7 +165,7 @@ EXERCISE = Exercise(
             4,
             partial(_draw, query="adjective"),
             hint="The context is 'copula adjective noun' where copula_first is True, else 'noun copula adjective'; "
-            "then the query, then three masks.",
+            "then the query, then three masks. An adjective as query is answered with itself three times.",
         ),
         Group(
             "queries for the noun",
@@ -153,6 +186,22 @@ EXERCISE = Exercise(
             begins_the_answer_with_the_query,
             "For a noun you answer noun, noun, adjective: the order is adjective, noun, noun.",
             4,
+        ),
+        Mistake(
+            answers_every_query_with_the_noun,
+            "You always answer adjective, noun, noun. That is for a noun as query; an adjective is answered with "
+            "itself three times.",
+            4,
+        ),
+        Mistake(
+            turns_copula_first_round,
+            "Your two orders are exchanged: where copula_first is True it is 'copula adjective noun'.",
+            0,
+        ),
+        Mistake(
+            turns_ask_adjective_round,
+            "Your queries are exchanged: where ask_adjective is True the query is the adjective.",
+            0,
         ),
         Mistake(
             masks_the_query,

@@ -71,6 +71,27 @@ def drops_pairs_that_are_ambiguous_twice(noun, adjective, is_ambiguous, copula_f
     )
 
 
+def looks_at_the_noun_only(noun, adjective, is_ambiguous, copula_first, ask_noun_slot, copula, mask):
+    keep = ~is_ambiguous[noun]
+    return build_sequences(  # noqa: F821 - the notebook's
+        adjective[keep], noun[keep], copula_first[keep], ~ask_noun_slot[keep], copula, mask
+    )
+
+
+def looks_at_the_adjective_only(noun, adjective, is_ambiguous, copula_first, ask_noun_slot, copula, mask):
+    keep = ~is_ambiguous[adjective]
+    return build_sequences(  # noqa: F821 - the notebook's
+        adjective[keep], noun[keep], copula_first[keep], ~ask_noun_slot[keep], copula, mask
+    )
+
+
+def keeps_the_ambiguous_pairs_alone(noun, adjective, is_ambiguous, copula_first, ask_noun_slot, copula, mask):
+    keep = is_ambiguous[noun] | is_ambiguous[adjective]
+    return build_sequences(  # noqa: F821 - the notebook's
+        adjective[keep], noun[keep], copula_first[keep], ~ask_noun_slot[keep], copula, mask
+    )
+
+
 def asks_for_the_other_slot(noun, adjective, is_ambiguous, copula_first, ask_noun_slot, copula, mask):
     keep = ~(is_ambiguous[noun] | is_ambiguous[adjective])
     return build_sequences(  # noqa: F821 - the notebook's
@@ -151,10 +172,26 @@ EXERCISE = Exercise(
             4,
         ),
         Mistake(
+            looks_at_the_noun_only,
+            "You look at the noun only. A pair also goes when its adjective is ambiguous.",
+            4,
+        ),
+        Mistake(
+            looks_at_the_adjective_only,
+            "You look at the adjective only. A pair also goes when its noun is ambiguous.",
+            4,
+        ),
+        Mistake(
+            keeps_the_ambiguous_pairs_alone,
+            "You keep the pairs that should go: ~ turns a table of bools round.",
+            0,
+        ),
+        Mistake(
             asks_for_the_other_slot,
             "Your query is the other token: where ask_noun_slot is True, ask for what stands in the noun's place.",
             0,
         ),
     ),
     variants=(switch_by_a_loop, switch_before_filtering),
+    probe="ch06.switch_set",
 )

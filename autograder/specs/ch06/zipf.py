@@ -83,8 +83,8 @@ EXERCISE = Exercise(
         title="Draw words as often as language does",
         difficulty=2,
         minutes=10,
-        why="In a text a few words are everywhere and most are rare. Whether a model learns a word by heart or "
-        "reads its role from the context depends on this skew.",
+        why="Whether a model learns a word by heart or reads its role from the context depends on how often it meets "
+        "the word, and so on this skew.",
         paper="The toy setting: Zipf-distributed tokens, exponents 0 to 1.5.",
     ),
     groups=(
