@@ -24,7 +24,7 @@
 # - hold a score from weights against a measured effect, beside the baseline that costs nothing;
 # - turn an attention head like a knob, and say which controls such a demonstration needs.
 #
-# **Seven exercises, about 85 minutes, 41 points**, and one question for a human reader (5 points). Below every exercise
+# **Seven exercises, about 85 minutes, 40 points**, and one question for a human reader (5 points). Below every exercise
 # stands a `check(...)` line. Run it as often as you like: it tells you which case failed and, often, why. Hints are
 # folded, from a nudge to almost the answer. The chapter's page in the book tells the story and the mathematics.
 
