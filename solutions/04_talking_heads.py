@@ -140,14 +140,6 @@ plots.plot_strengths(
 #
 # ## 2 · Scores of whole heads
 #
-# ### Predict before you run
-#
-# Replace `None` by a letter. Predictions earn no points; they make you notice when you are surprised.
-
-# %% role="predict"
-predict("04.q1", None)
-
-# %% [markdown]
 # How well does what head A writes fit what head B reads? Elhage and others (2021) multiply the two matrices and ask how
 # large the product is, compared with its factors, in the **Frobenius norm** $\|M\|_F = \sqrt{\sum_{ij} M_{ij}^2}$:
 #
@@ -161,6 +153,14 @@ predict("04.q1", None)
 # A row that A has written meets $M^B$ from the left. That decides about the transpose: a query stands on the left of
 # $W_{QK}$, a key on its right.
 #
+# ### Predict before you run
+#
+# Replace `None` by a letter. Predictions earn no points; they make you notice when you are surprised.
+
+# %% role="predict"
+predict("04.q1", None)
+
+# %% [markdown]
 # {card composition_score}
 #
 # `writer` and `reader` are dictionaries with the four weight matrices of a head.
@@ -285,7 +285,8 @@ print("the planted talk is found in", ", ".join(f"{count} of 20 by the {name}" f
 #
 # Take component $i$ out of a head, or make it louder: $W_{OV}' = W_{OV} + (g - 1)\, s_i\, r_i^\top w_i$ with a **gain**
 # $g$: 1 changes nothing, 0 deletes, 2 doubles, −1 turns the message round. We want this as a change of $W_O$ alone.
-# What the head writes along the unit vector $w_i$ is $(z W_O w_i^\top)\, w_i$, and so
+# A head's output is $z\, W_O$, where the row $z$ [d_head] is its mix of values. What it writes along the unit vector
+# $w_i$ is $(z W_O w_i^\top)\, w_i$, and so
 #
 # $$W_O' = W_O + (g - 1)\; W_O\, w_i^\top w_i .$$
 #
@@ -449,20 +450,31 @@ plots.plot_recall(recall["by_length"], recall["by_place"], task.longest)
 # <details><summary>What you should see</summary>
 #
 # Nearly perfect on short lists, and a fall that begins *before* the lists get longer than in training. Right: yellow
-# at the top, darker further down, with no clear preference for early or late places. The mover's query has eight
+# at the top, darker further down; in the longest lists the last places are the worst. The mover's query has eight
 # dimensions (its d_head), and it must say of each of up to twelve things whether it was got. The paper reports such
 # crowding in GPT-2: a space of few dimensions, and trouble when many items share it.
 #
 # </details>
 #
-# ## 6 · Do weights predict who talks?
-#
-# ### Predict before you run
+# Does the mover really use all eight? $W_{QK} = W_Q W_K^\top$ has the same form as $W_V W_O$, so your first function
+# takes it apart too: its reads are then what the *query* listens to, its writes what it looks for in the *keys*.
 
-# %% role="predict"
-predict("04.q2", None)
+# %% role="demo"
+at = (model.cfg.n_layers - 1, 0)  # the mover: the one head of the last layer
+listens = ov_components(model.W_Q[at], model.W_K[at].T)
+plots.plot_strengths({"mover, W_QK": listens["strengths"].tolist()}, "What the mover's query listens to")
 
 # %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# One direction is about twice as strong as the others, and those are nearly equal: the mover listens in all of its
+# eight dimensions. Nothing here is of rank one, or three. Keep that in mind when the paper's channels of very low rank
+# are looked for below.
+#
+# </details>
+#
+# ## 6 · Do weights predict who talks?
+#
 # A score from weights is a guess. Here is a measurement that it can be held against: does the mover look away from what
 # was got *because* this component tells it to? Take the mover's attention pattern twice, with the component
 # **present** and with it **removed**. In each, at the last position of each prompt,
@@ -473,6 +485,12 @@ predict("04.q2", None)
 # prompts. It is positive if the component helps the mover to look where it should. (How exactly the paper normalises
 # its score we do not know; this is ours.)
 #
+# ### Predict before you run
+
+# %% role="predict"
+predict("04.q2", None)
+
+# %% [markdown]
 # {card inhibition_score}
 #
 # Prompts differ in length: the destination is position `last[n]` of prompt n, whatever comes after it in the tensor.
@@ -534,7 +552,6 @@ check(inhibition_score)  # exercise: ch04.inhibition_score
 # %% role="demo"
 from mechanisms.models.mover import Mover
 
-at = (model.cfg.n_layers - 1, 0)  # the mover: the one head of the last layer
 mover_weights = {name: getattr(model, name)[at] for name in ("W_Q", "W_K", "W_V", "W_O")}
 lists = lab.lists(task, 200, 6, torch.Generator().manual_seed(4))
 mover = Mover(model, lists.prompts, *at)

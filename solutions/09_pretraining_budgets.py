@@ -590,7 +590,7 @@ for name in ("pythia-nano", "pythia-160m", "pythia-1b"):
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Your number and PyTorch's agree to the last digit. The rule of thumb "6 times parameters times tokens" comes close, by
+# Your number and PyTorch's agree. The rule of thumb "6 times parameters times tokens" comes close, by
 # two errors that partly cancel: it counts the embedding, which multiplies nothing, and leaves out attention.
 #
 # </details>
@@ -679,7 +679,8 @@ plots.plot_utilisation(shares)
 # nothing reaches more than 100%.
 #
 # So one of three things is off: the work, the peak, or the measured time. The work is what PyTorch counts. The peaks
-# are those of the authors' own code. That leaves the time. The published benchmark reads a plain wall clock, and the
+# are those of the authors' own code; a GPU may have several (by form factor, by how sums are kept), so they may be off
+# for some of these GPUs. The time is the first suspect. The published benchmark reads a plain wall clock, and the
 # file shows no explicit wait for the GPU (exercise 4 is about what this can do); but this is a suspicion and no proof,
 # and somebody with four A100s could settle it in ten minutes, with your function. Until then, read "18 days" as
 # *at least* 18 days. (Were the A100s as busy as in the original run, it would be about 48.)

@@ -56,7 +56,7 @@ class FakeTrainer:
 class FakeMemory:
     """``try_step(micro)`` succeeds while ``fixed + micro * each <= budget`` and raises torch.OutOfMemoryError beyond.
 
-    ``broken``: from this size on it raises a ValueError, as a bug in the model would. ``tried`` lists the sizes.
+    ``broken``: from this size on it raises a RuntimeError, as a wrong shape would. ``tried`` lists the sizes.
     """
 
     PATIENCE = 200
@@ -71,7 +71,7 @@ class FakeMemory:
         if len(self.tried) > self.PATIENCE:
             raise RuntimeError("try_step was called 200 times: does your loop ever end?")
         if self.broken is not None and micro >= self.broken:
-            raise ValueError(f"the model does not work with {micro} sequences, and that has nothing to do with memory")
+            raise RuntimeError(f"the model does not work with {micro} sequences, which has nothing to do with memory")
         if self.fixed + micro * self.each > self.budget:
             raise torch.OutOfMemoryError(f"out of memory with {micro} sequences")
 

@@ -28,7 +28,7 @@ from mechanisms.training.lab_lm import rounded
 from mechanisms.training.measure_list import aims, measure
 
 TABLE = Path(__file__).parents[1] / "data" / "list_sweep.json"
-SEEDS = 1
+SEEDS = 5
 
 
 def load(path: Path = TABLE) -> list[dict[str, Any]]:

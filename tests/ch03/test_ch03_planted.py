@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from mechanisms import models
+from mechanisms.models import lab
 from mechanisms.models import planted as network
 from mechanisms.training import measure_circuits as circuits
 
@@ -68,7 +69,7 @@ def test_the_files_are_written_again_with_the_same_weights(tmp_path):
     first, again = (load_file(folder / "model.safetensors") for folder in (shipped, tmp_path))
     assert first.keys() == again.keys() and all(torch.equal(first[name], again[name]) for name in first)
     assert json.loads((tmp_path / "card.json").read_text()) == models.card("planted-circuit")
-    assert (shipped / "config.json").read_bytes() == (tmp_path / "config.json").read_bytes()
+    assert lab.boot(tmp_path).cfg == models.load("planted-circuit").cfg
 
 
 def test_layernorm_only_multiplies(planted, planted_pairs):

@@ -303,7 +303,7 @@ SCORES = Exercise(
         title="Score single components",
         difficulty=3,
         minutes=12,
-        why="One component may talk to a head to which its nine neighbours do not. The score of a rank-one matrix is "
+        why="One component may talk to a head to which its neighbours do not. The score of a rank-one matrix is "
         "also simpler: the singular value cancels.",
         paper="The composition score of a single component of W_OV.",
     ),

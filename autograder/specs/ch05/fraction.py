@@ -1,6 +1,7 @@
 """Exercise 5.7, ``gate_fraction``: the share of an edit's effect that a patch carries.
 
-- drawn logit differences in which both directions occur and some pairs have hardly any effect.
+- drawn logit differences in which both directions occur and some pairs have hardly any effect;
+- models that do not react, that react to each pair but not on average, and that react the wrong way round.
 """
 
 from __future__ import annotations
@@ -17,13 +18,20 @@ from autograder.specs.ch05.streams import until
 Rng = np.random.Generator
 
 
-def _draw(rng: Rng, one_way: bool = False, weak: bool = False) -> dict[str, Any]:
+def _draw(
+    rng: Rng, one_way: bool = False, weak: bool = False, cancels: bool = False, backwards: bool = False
+) -> dict[str, Any]:
     def draw(rng: Rng) -> dict[str, Any]:
         n = int(rng.integers(14, 22))
         towards = np.ones(n) if one_way else np.where(rng.permutation(n) < n // 2 - 2, -1.0, 1.0)
         size = 0.02 * rng.normal(size=n) if weak else np.abs(rng.normal(8, 3, size=n)) + 1
         if not weak:
             size[:3] = [0.3, -0.4, 0.2]  # pairs with hardly any effect: ratios of single pairs run wild
+        if cancels:
+            size = rng.normal(0, 8, size=n)
+            size -= size.mean()
+        if backwards:
+            size = -size
         clean = -towards * np.abs(rng.normal(5, 2, size=n))
         share = rng.normal(0.7, 0.25, size=n)
         noise = rng.normal(0, 0.01 if weak else 0.6, size=n)
@@ -39,6 +47,9 @@ def _draw(rng: Rng, one_way: bool = False, weak: bool = False) -> dict[str, Any]
         right = fraction_by_loop(**case)
         if weak:
             return right != right
+        if cancels:
+            unoriented = does_not_orient(**case)
+            return right != right and unoriented == unoriented
         others = (averages_ratios, does_not_orient, gives_what_is_left, takes_absolute_values)
         if one_way:
             others = (averages_ratios, gives_what_is_left)
@@ -71,6 +82,19 @@ def takes_absolute_values(clean, corrupt, patched, corrupt_is_same, min_gap):
 
 
 def divides_by_next_to_nothing(clean, corrupt, patched, corrupt_is_same, min_gap):
+    towards = corrupt_is_same.float() * 2 - 1
+    return ((towards * (patched - clean)).mean() / (towards * (corrupt - clean)).mean()).item()
+
+
+def forgets_that_effects_have_a_sign(clean, corrupt, patched, corrupt_is_same, min_gap):
+    towards = corrupt_is_same.float() * 2 - 1
+    gap = (towards * (corrupt - clean)).mean()
+    return ((towards * (patched - clean)).mean() / gap).item() if gap >= min_gap else float("nan")
+
+
+def asks_each_pair_for_an_effect(clean, corrupt, patched, corrupt_is_same, min_gap):
+    if (corrupt - clean).abs().mean() < min_gap:
+        return float("nan")
     towards = corrupt_is_same.float() * 2 - 1
     return ((towards * (patched - clean)).mean() / (towards * (corrupt - clean)).mean()).item()
 
@@ -110,15 +134,27 @@ EXERCISE = Exercise(
         ),
         Group(
             "edits in both directions",
-            3,
+            2,
             _draw,
             hint="Turn the sign of the pairs whose corrupt answer is 'different', or the two directions cancel.",
         ),
         Group(
             "a model that does not react",
-            2,
+            1,
             partial(_draw, weak=True),
             hint="When the mean effect of the edit is smaller than min_gap, return float('nan'): nothing to share.",
+        ),
+        Group(
+            "effects that cancel",
+            1,
+            partial(_draw, cancels=True),
+            hint="Compare the *mean* oriented effect with min_gap, not the mean of sizes: effects may cancel.",
+        ),
+        Group(
+            "a model that reacts the wrong way round",
+            1,
+            partial(_draw, backwards=True),
+            hint="A mean effect that is large and negative is an effect too: compare its size with min_gap.",
         ),
     ),
     mistakes=(
@@ -132,7 +168,7 @@ EXERCISE = Exercise(
             does_not_orient,
             "You let the two directions cancel: an edit towards 'same' raises the difference, one towards 'different' "
             "lowers it. Multiply by +1 or −1 (corrupt_is_same) before you average.",
-            5,
+            4,
         ),
         Mistake(
             gives_what_is_left,
@@ -144,13 +180,25 @@ EXERCISE = Exercise(
             takes_absolute_values,
             "You average absolute values. Noise then counts as effect, and a patch that pushes the wrong way counts as "
             "success: use the signs.",
-            2,
+            1,
         ),
         Mistake(
             divides_by_next_to_nothing,
             "Your fraction divides by next to nothing when the model does not react to the edit. Return float('nan') "
             "when the mean effect is smaller than min_gap.",
             6,
+        ),
+        Mistake(
+            forgets_that_effects_have_a_sign,
+            "You take a large negative mean effect for none. A model may react the wrong way round, and a patch may "
+            "carry that too: compare the size of the mean effect with min_gap.",
+            7,
+        ),
+        Mistake(
+            asks_each_pair_for_an_effect,
+            "You compare the mean of the sizes with min_gap. Large effects of single pairs can cancel, and then you "
+            "divide by next to nothing: compare the size of the mean, with the signs turned first.",
+            7,
         ),
     ),
     variants=(fraction_by_loop, fraction_by_split_sums),

@@ -14,6 +14,8 @@ import torch
 from autograder.specs.base import Card, Exercise, Group, Mistake
 
 Rng = np.random.Generator
+# Exact in single precision too, so that a curve can be at the level.
+_LEVEL = 0.984375
 
 
 def _curve(rng: Rng, length: int, kind: str) -> np.ndarray:
@@ -21,6 +23,7 @@ def _curve(rng: Rng, length: int, kind: str) -> np.ndarray:
     high = 0.992 + 0.007 * rng.random(length)
     start = int(rng.integers(length // 2, length - 4))
     curve = np.where(np.arange(length) >= start, high, low)
+    curve[start] = _LEVEL  # at the level counts
     if kind == "never":
         return low
     if kind == "falls back":
@@ -38,7 +41,7 @@ def _draw(rng: Rng, kinds: tuple[str, ...]) -> dict[str, Any]:
     return {
         "steps": [every * (i + 1) for i in range(length)],
         "accuracy": torch.tensor(np.stack([_curve(rng, length, kinds[i]) for i in order]), dtype=torch.float32),
-        "level": 0.99,
+        "level": _LEVEL,
     }
 
 
@@ -47,6 +50,15 @@ def takes_the_first_crossing(steps, accuracy, level):
     for curve in accuracy.tolist():
         above = [step for step, value in zip(steps, curve, strict=True) if value >= level]
         found.append(above[0] if above else None)
+    return {"steps": found, "never": found.count(None)}
+
+
+def asks_for_more_than_the_level(steps, accuracy, level):
+    found = []
+    for curve in accuracy.tolist():
+        below = [i for i, value in enumerate(curve) if value <= level]
+        first = below[-1] + 1 if below else 0
+        found.append(steps[first] if first < len(steps) else None)
     return {"steps": found, "never": found.count(None)}
 
 
@@ -133,6 +145,11 @@ EXERCISE = Exercise(
             "You take the first measurement above the level. A curve may touch it once and fall back: from your step "
             "on, every measurement must be at the level or above.",
             2,
+        ),
+        Mistake(
+            asks_for_more_than_the_level,
+            "You ask for more than the level. A measurement that is exactly at the level counts: use >=.",
+            0,
         ),
         Mistake(
             leaves_out_the_failures,

@@ -160,7 +160,8 @@ def _loop(rng: Rng, kind: str) -> dict[str, Any]:
         return {"steps": steps, "every": 0, "until": 0, "measure_every": every}
     if kind == "together":
         return {"steps": steps, "every": every, "until": 3 * every, "measure_every": every}
-    return {"steps": steps, "every": every, "until": 0, "measure_every": every + 1}
+    # one that does not divide steps, so that the last step is a measurement of its own
+    return {"steps": steps, "every": every, "until": 0, "measure_every": every + 1 + (steps % (every + 1) == 0)}
 
 
 def resets_before_it_measures(steps, every, until, measure_every, take_step, measure, reset):

@@ -110,7 +110,7 @@ def swallows_every_error(try_step, limit):
     while micro <= limit:
         try:
             try_step(micro)
-        except Exception:
+        except RuntimeError:
             break
         best, micro = micro, 2 * micro
     return best
@@ -181,8 +181,8 @@ LARGEST_MICRO_BATCH = Exercise(
             "an error that is no lack of memory",
             1,
             partial(_draw, largest=(512,), limit=64, broken=True),
-            hint="Catch torch.OutOfMemoryError alone, so that the model's own ValueError comes through.",
-            raises="ValueError",
+            hint="Catch torch.OutOfMemoryError alone, so that the model's own RuntimeError comes through.",
+            raises="RuntimeError",
         ),
     ),
     mistakes=(
@@ -228,8 +228,8 @@ LARGEST_MICRO_BATCH = Exercise(
         ),
         Mistake(
             swallows_every_error,
-            "You catch every exception. A bug in the model then looks like a lack of memory: catch "
-            "torch.OutOfMemoryError alone.",
+            "You catch more than a lack of memory: every exception, or every RuntimeError, which a wrong shape is too. "
+            "A bug in the model then looks like full memory: catch torch.OutOfMemoryError alone.",
             7,
         ),
     ),

@@ -29,7 +29,7 @@ def _draw(rng: Rng, gpus: tuple[int, ...], why_not: str = "") -> dict[str, Any]:
     elif why_not == "bf16":
         precision, ampere = "bf16", False
     elif why_not == "old, but fine":
-        precision, ampere = str(rng.choice(["fp32", "fp16"])), False
+        precision, ampere = "fp16", False
     kinds = ["none", *(str(kind) for kind in rng.permutation(KINDS)[: rng.integers(2, 6)])]
     return {"n_gpus": n_gpus, "batch": batch, "precision": precision, "ampere": ampere, "sharding": kinds}
 
@@ -192,7 +192,7 @@ ENUMERATE_SETTINGS = Exercise(
             "older GPUs without bf16",
             1,
             partial(_draw, gpus=(2, 4), why_not="old, but fine"),
-            hint="Only bf16 needs Ampere: with fp16 or fp32 an older GPU has all settings.",
+            hint="Only bf16 needs Ampere: with fp16 an older GPU has all settings.",
         ),
         Group(
             "a batch that the GPUs cannot share",
