@@ -27,6 +27,9 @@ export HF_HUB_DISABLE_TELEMETRY ?= 1
 export WANDB_MODE ?= disabled
 export MPLBACKEND ?= Agg
 
+# What a job or a test runs is nobody's progress.
+export MECHANISMS_PROGRESS ?= off
+
 # Every step's words appear at once, also in a log.
 export PYTHONUNBUFFERED := 1
 
