@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import pytest
-import yaml
 from book_copy import ROOT
-from build_book import pages_of
 
 pytestmark = pytest.mark.slow
 
@@ -15,8 +13,9 @@ KINDS = (
     *("index", "guides/student", "paths", "exercises", "solutions", "solutions/02_factual_recall", "glossary", "where"),
     *("errors", "errors/never-returns", "status", "references", *(f"chapters/{chapter}" for chapter in CHAPTERS)),
 )
-EVERY = [page.removeprefix("book/") for page in pages_of(yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8")))]
+EVERY = (*KINDS, *(f"solutions/{chapter}" for chapter in CHAPTERS if f"solutions/{chapter}" not in KINDS))
 PHONE = {"width": 375, "height": 812, "deviceScaleFactor": 2, "mobile": True}
+# Unpacked. Most of the whole is the theme's icons and MathJax, which all pages share.
 OWN_LIMIT_KB, WHOLE_LIMIT_KB, FILES_LIMIT = 1024, 4096, 60
 
 # Everything that a reader can turn, on the page and not in the theme's frame.
@@ -74,8 +73,10 @@ def test_no_serious_violation_of_accessibility(browser, site, page, dark):
     assert browser.execute_script("return document.documentElement.dataset.theme;") == ("dark" if dark else "light")
     axe = Axe(browser)
     axe.inject()
-    found = axe.run(options='{resultTypes: ["violations"]}')
-    assert len(found["passes"]) > 10
+    # What the dark changes is contrast; everything else is looked at in the light.
+    only = ', runOnly: {type: "rule", values: ["color-contrast"]}' if dark else ""
+    found = axe.run(options=f'{{resultTypes: ["violations"]{only}}}')
+    assert len(found["passes"]) >= (1 if dark else 10)
     grave = [one for one in found["violations"] if one["impact"] in ("serious", "critical")]
     told = [f"{one['id']}: {one['help']}: {[node['html'][:160] for node in one['nodes'][:4]]}" for one in grave]
     assert told == []
