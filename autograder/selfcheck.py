@@ -21,10 +21,11 @@ from autograder.feedback.page import feedback_html
 from autograder.nbg.harmless import harmless
 from autograder.nbg.identity import match
 from autograder.nbg.intake import read_notebook
-from autograder.nbg.reference import ChapterReference
+from autograder.nbg.pool import CasePool
+from autograder.nbg.reference import ChapterReference, HiddenExercise
 from autograder.pipeline import restore_locked, warm_parent
 from autograder.session import record, run_notebook, write_outputs
-from autograder.specs.cases import PUBLIC, hidden_seed
+from autograder.specs.cases import PUBLIC
 from mechanisms.errors import BadNotebook, UsageError
 
 if TYPE_CHECKING:
@@ -35,20 +36,6 @@ if TYPE_CHECKING:
     from autograder.specs.base import Chapter
 
 YOU = "you"
-
-
-class OwnReference(ChapterReference):
-    """A chapter's references with cases that need no course: from a seed that everybody may know."""
-
-    def __init__(self, project: Project, chapter: Chapter, seed: str):
-        self.chapter = chapter
-        self.secret = ""
-        self.own = seed
-        self.namespace = load_reference(project.solution(chapter), chapter)
-
-    def seed(self, student: str) -> str:
-        """The public cases' seed as it is; any other is made this chapter's own."""
-        return PUBLIC if self.own == PUBLIC else hidden_seed(self.own, self.chapter.slug, student)
 
 
 @dataclass(frozen=True)
@@ -77,7 +64,7 @@ def check_notebook(project: Project, path: Path, slug: str | None = None, seed: 
     ready = matched.notebook
     ready.metadata["mechanisms"] = {"notices": notices + matched.notices, "lost": matched.lost}
     restore_locked(ready, release)
-    hidden = OwnReference(project, chapter, seed).hidden(YOU)
+    hidden = _cases(project, chapter, seed)
     run = run_notebook(ready, hidden, warm_parent(project, chapter, trust=True), chapter.limits)
     write_outputs(ready, hidden, run)
     harmless(ready, release)
@@ -86,6 +73,14 @@ def check_notebook(project: Project, path: Path, slug: str | None = None, seed: 
     given = frozenset(cell.source for cell in release.cells)
     page = feedback_html(project, chapter, result, json.loads(nbformat.writes(ready)), None, given=given)
     return Checked(result, seed, page)
+
+
+def _cases(project: Project, chapter: Chapter, seed: str) -> dict[str, HiddenExercise]:
+    """The public cases as they are, or those that a seed of one's own draws, by exercise."""
+    if seed != PUBLIC:
+        return ChapterReference(project, chapter, seed).hidden(YOU)
+    pool = CasePool(chapter, load_reference(project.solution(chapter), chapter), PUBLIC)
+    return {exercise.name: HiddenExercise(exercise, pool.entry(exercise, None)) for exercise in chapter.exercises}
 
 
 def _matched(project: Project, notebook: nbformat.NotebookNode, chapters: list[Chapter]) -> tuple:
