@@ -169,10 +169,11 @@ def plot_frontier(machines: Sequence[Mapping], frontier: Sequence[int], points: 
         ax.scatter(*zip(*crosses, strict=True), label="the paper's own points", **style)
         for point, place in zip(points, crosses, strict=True):
             name = f"{point.n} × {GPUS[point.gpu].name}"
-            ax.annotate(name, place, xytext=(8, -3), textcoords="offset points", fontsize=8, color=RED)
+            ax.annotate(name, place, xytext=(0, -15), textcoords="offset points", fontsize=8, color=RED, ha="center")
     ax.set(xscale="log", yscale="log", xlabel="price of the machine", ylabel="days for Pythia-1B")
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"${value:,.0f}"))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    ax.set_ylim(top=1.6 * max(machine["days"] for machine in machines))
+    every = [machine["days"] for machine in machines] + [point.days for point in points]
+    ax.set_ylim(0.5 * min(every), 1.6 * max(every))
     figure.legend(frameon=False, loc="outside right center", fontsize=9)
     return figure
