@@ -10,7 +10,7 @@ from __future__ import annotations
 from mechanisms.address import requirement
 
 _TEXT = """\
-# In a new Colab session this installs the course, in under a minute. Nothing that is there already is replaced.
+# A new Colab session gets the course here, in under a minute; nothing is replaced.
 import importlib.util
 import subprocess
 import sys
@@ -21,7 +21,8 @@ if not getattr(importlib.util.find_spec("mechanisms"), "origin", None):
 from mechanisms.install import complete
 
 complete()  # the small libraries that are missing, if any
-from mechanisms import doctor, progress  # doctor(): what this machine can do; progress(): what you have done
+# doctor() says what this machine can do; progress() shows what you have done
+from mechanisms import doctor, progress
 
 """
 

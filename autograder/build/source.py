@@ -20,6 +20,7 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from autograder.build.setup_cell import setup_text
+from mechanisms import address
 from mechanisms.errors import BuildError
 
 if TYPE_CHECKING:
@@ -218,8 +219,21 @@ def card(chapter: Chapter, specs: dict[str, Exercise], name: str) -> str:
             f"**Why it matters.** {about.why}",
             "",
             f"**In the paper.** {about.paper}",
+            "",
+            " · ".join(links(chapter, name)),
         ]
     )
+
+
+def links(chapter: Chapter, name: str) -> list[str]:
+    """Where an exercise's card leads, as Markdown links: its notebook in Colab, its place in the book, the paper."""
+    notebook = address.colab(f"exercises/{chapter.slug}/{chapter.notebook}.ipynb")
+    found = [f"[Open this notebook in Colab]({notebook})"]
+    if chapter.page:
+        found.append(f"[In the book]({address.documentation()}/{chapter.page}#{name.replace('_', '-')})")
+    if chapter.paper:
+        found.append(f"[The paper]({chapter.paper})")
+    return found
 
 
 def load_reference(path: Path, chapter: Chapter) -> dict[str, Any]:
