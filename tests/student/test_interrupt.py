@@ -16,7 +16,7 @@ from mechanisms.training import lab_dual, lab_gate, live
 from mechanisms.training.interrupt import Stopped, interruptible
 
 GATE = lab_gate.Recipe(steps=8, d_model=16, batch=4, measure_every=4, tuples=6, warm_up=2)
-DUAL = lab_dual.Recipe(steps=6, content=20, spare=2, d_model=16, batch=4, measure_every=3, every=2, until=4)
+DUAL = lab_dual.Recipe(steps=8, every=2, until=6, content=40, spare=6, d_model=16, batch=4, measure_every=4)
 
 
 def weights(model):
@@ -36,7 +36,7 @@ def few_tests(monkeypatch):
 
 @pytest.mark.parametrize(
     ("train", "recipe", "named"),
-    [(lab_gate.train, GATE, {}), (lab_dual.train, DUAL, {"n_test": 4})],
+    [(lab_gate.train, GATE, {}), (lab_dual.train, DUAL, {"n_test": 8})],
     ids=["lab-gate", "lab-dual"],
 )
 def test_stopped_at_a_step_it_ends_in_the_same_weights(tmp_path, train, recipe, named):
