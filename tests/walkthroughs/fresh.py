@@ -29,6 +29,7 @@ _PLACES = {
     f"https://github.com/{address.PLACEHOLDER}/mechanisms": address.repository(),
     f"https://{address.PLACEHOLDER}.github.io/mechanisms": address.documentation(),
 }
+_PROGRAMS = {"jupyter": "jupyter_core.command", "jupyter-lab": "jupyterlab.labapp", "autograder": "autograder.cli"}
 _LISTED = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
 
 
@@ -93,27 +94,23 @@ class Newcomer:
         paths = sysconfig.get_paths("venv", vars={"base": str(place), "platbase": str(place)})
         site = sysconfig.get_paths()["purelib"]
         Path(paths["purelib"], "course.pth").write_text(f"{self.checkout}\n{site}\n", "utf-8")
-        program = place / "bin" / "jupyter"
-        program.write_text(
-            f"#!{place}/bin/python\nimport sys\nfrom jupyter_core.command import main\nsys.exit(main())\n"
-        )
-        program.chmod(0o755)
-        lab = place / "bin" / "jupyter-lab"
-        lab.write_text(f"#!{place}/bin/python\nimport sys\nfrom jupyterlab.labapp import main\nsys.exit(main())\n")
-        lab.chmod(0o755)
+        for name, module in _PROGRAMS.items():
+            program = place / "bin" / name
+            program.write_text(f"#!{place}/bin/python\nimport sys\nfrom {module} import main\nsys.exit(main())\n")
+            program.chmod(0o755)
         stamp = (
             "import sys; sys.path.insert(0, 'tools'); import environment; "
             "environment.STAMP.write_text(environment.fingerprint(), 'utf-8')"
         )
         subprocess.run([sys.executable, "-c", stamp], cwd=self.checkout, check=True)
 
-    def run(self, command: str, seconds: float = 300) -> str:
-        """Run one command of a guide as a shell does; what it printed. Fails when the command does."""
+    def run(self, command: str, seconds: float = 300, ends_with: int = 0) -> str:
+        """Run one command of a guide as a shell does; what it printed. Fails when it ends with another code."""
         folder = self.checkout if self.checkout.exists() else self.here
         done = subprocess.run(
             ["bash", "-c", command], cwd=folder, env=self.environment(), capture_output=True, text=True, timeout=seconds
         )
-        assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        assert done.returncode == ends_with, f"{command}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
         assert "Traceback" not in done.stdout + done.stderr
         return done.stdout
 
