@@ -95,7 +95,8 @@ def _row(one: Finding) -> str:
     more = f' <a href="{escape(address, quote=True)}">More</a>' if address else ""
     return (
         '<li style="display:flex;flex-wrap:wrap;gap:.2em .7em;align-items:baseline;margin:.4em 0 0">'
-        f'{badge(colour, mark, word)}<strong style="flex:0 0 7.5em">{escape(one.name)}</strong>'
+        f'<span style="flex:0 0 5em">{badge(colour, mark, word)}</span>'
+        f'<strong style="flex:0 0 7em">{escape(one.name)}</strong>'
         f'<span style="flex:1 1 18em">{rich(one.text)}{more}</span></li>'
     )
 

@@ -205,7 +205,8 @@ def _exercise(one: ExerciseState) -> str:
     tries = f", {counted(one.attempts, 'check')}" if one.attempts else ""
     return (
         '<li style="display:flex;flex-wrap:wrap;gap:.2em .7em;align-items:baseline;margin:.3em 0 0">'
-        f'{badge(colour, mark, word)}{code(one.name)}<span style="flex:1 1 12em">{escape(one.title)}</span>'
+        f'<span style="flex:0 0 5em">{badge(colour, mark, word)}</span>{code(one.name)}'
+        f'<span style="flex:1 1 12em">{escape(one.title)}</span>'
         f"<span>{points(one.best)} of {points(one.points)}{tries}</span></li>"
     )
 
