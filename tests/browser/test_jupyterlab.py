@@ -136,6 +136,18 @@ def test_a_student_sees_a_check_fail_mends_it_and_sees_it_pass(page, lab):
     assert kept["best"] == kept["of"] > 0 and kept["attempts"] == 3
 
 
+@pytest.mark.parametrize(("cell", "words"), [("progress()", "1 of 72 exercises done"), ("doctor()", "Ready: all ex")])
+def test_progress_and_doctor_in_a_cell_of_the_students_own(page, cell, words):
+    page.cell("check(hardware_cost)").find_element(By.CSS_SELECTOR, ".cm-content").click()
+    ActionChains(page.browser).send_keys(Keys.ESCAPE, "b", Keys.ENTER).perform()
+    page.until("return document.querySelector('.jp-Notebook.jp-mod-editMode .jp-CodeCell.jp-mod-active')")
+    page.browser.execute_cdp_cmd("Input.insertText", {"text": cell})
+    shown = page.run_here(page.cell(cell))
+    assert words in shown and "Traceback" not in shown
+    page.browser.execute_script("arguments[0].scrollIntoView({block: 'start'})", page.cell(cell))
+    page.picture(f"5-{cell.removesuffix('()')}")
+
+
 def wrong(name: str) -> str:
     """The right signature, and an answer that is never right."""
     head, _, _ = solution(name).partition('    """')
