@@ -1,7 +1,7 @@
 """Where the course lives: its repository and its book, read from the one place that says so.
 
 - that place is ``[project.urls]`` of pyproject.toml: change ``Repository`` and ``Documentation`` there, nothing else,
-  then run ``make exercises book``;
+  then run ``make address book``;
 - an installed course without its pyproject.toml asks the package's own metadata, which was made from it;
 - builds the addresses that badges, cards and setup cells need: Colab, pip, a page of the book;
 - while the address still has ``OWNER`` in it the course is not published, and nothing at run time links to it.

@@ -178,7 +178,9 @@ def build() -> str:
         # Nothing of a book with solutions may stay behind in one without: no page, no picture, no search index.
         for made in (BUILT / "html", BUILT / ".doctrees", ROOT / SOLUTIONS):
             shutil.rmtree(made, ignore_errors=True)
-    STAMP.unlink(missing_ok=True)
+    # Should this build fail, the next one still knows what the kept results and the pages were made with.
+    STAMP.parent.mkdir(parents=True, exist_ok=True)
+    STAMP.write_text(json.dumps({"package": package, "hidden": hidden}), encoding="utf-8")
     started = time.monotonic()
     print("Building the book: its cells run on the lab models ...", flush=True)
     if before.get("sources") != sources or not (hidden or (ROOT / SOLUTIONS).is_dir()):
