@@ -33,7 +33,7 @@ export PYTHONUNBUFFERED := 1
 # A file stays with one worker: its tests share what is slow to make, such as a graded class.
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-.PHONY: help setup course exercises sample-class report book serve test test-fast lint bench lab-lm lab-relational lab-list lab-gate lab-dual lab-vision lab-clip planted-circuit lock clean
+.PHONY: help setup course exercises new-chapter sample-class report book serve test test-fast lint bench lab-lm lab-relational lab-list lab-gate lab-dual lab-vision lab-clip planted-circuit lock clean
 
 help: ## List the targets, one line each
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ course: ## The main job: exercises, a graded sample class, the book; prints what
 
 exercises: setup ## Generate the notebooks of exercises/ and the public checks from solutions/
 	@$(BIN)/autograder exercises
+
+new-chapter: setup ## Write the skeleton of a chapter: make new-chapter NAME=10_my_paper
+	@$(BIN)/autograder new-chapter "$(NAME)" --title "$(TITLE)"
 
 sample-class: setup ## Make the sample class, grade it with nbgrader, write feedback and report
 	@$(BIN)/autograder sample-class

@@ -36,6 +36,7 @@ COMMANDS = (
     "export",
     "serve",
     "bench",
+    "new-chapter",
 )
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Build, grade and show the course.", epilog=EXIT_CODES

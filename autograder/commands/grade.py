@@ -17,6 +17,7 @@ from rich.markup import escape
 from autograder.commands.output import INTERRUPTED, OK, STALE, AsJson, Slugs, chosen_chapters, finish, note, out
 from autograder.project import Project, current
 from autograder.sandbox.start import early
+from mechanisms.errors import CourseError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,6 +62,8 @@ def grade(
         os.environ["MECHANISMS_GRADEBOOK"] = gradebook
     project = current()
     chapters = chosen_chapters(project, slugs)
+    if not slugs and not history:
+        chapters = _handed_in(project, chapters)
     if history:
         return _show_history(project, history, [chapter.slug for chapter in chapters] if slugs else None, as_json)
     if student:
@@ -93,6 +96,20 @@ def grade_chapters(
     if tally.stopped:
         return INTERRUPTED
     return STALE if tally.needs_person or odd else OK
+
+
+def _handed_in(project: Project, chapters: list[Chapter]) -> list[Chapter]:
+    """The chapters that somebody handed in: the others need not be released. Raises CourseError when there is none."""
+    from autograder.engine.run import odd_names
+    from autograder.report import students_of
+
+    there = [chapter for chapter in chapters if students_of(project, chapter) or odd_names(project, chapter)]
+    if not there:
+        raise CourseError(
+            f"Nobody handed in anything yet in {project.course}: 'autograder collect ARCHIVE' puts submissions there, "
+            "'autograder sample-class' makes a class to look at."
+        )
+    return there
 
 
 def _write_report(project: Project, chapters: list[Chapter]) -> None:
