@@ -34,6 +34,7 @@ COMMANDS = (
     "feedback",
     "report",
     "export",
+    "due",
     "serve",
     "bench",
     "new-chapter",
