@@ -68,6 +68,9 @@ def _commands(lines: list[str], first: int) -> list[Command]:
 
 def agrees(prints: list[str], printed: str) -> bool:
     """Whether what was printed is what the guide shows; `...` stands for anything, also for several lines."""
-    shown = "\n".join(line.rstrip() for line in prints).strip()
-    pattern = ".*".join(re.escape(part) for part in shown.split("..."))
-    return re.fullmatch(pattern, "\n".join(line.rstrip() for line in printed.splitlines()).strip(), re.DOTALL) is not None
+    shown, told = _tidy("\n".join(prints)), _tidy(printed)
+    return re.fullmatch(".*".join(re.escape(part) for part in shown.split("...")), told, re.DOTALL) is not None
+
+
+def _tidy(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.splitlines()).strip()

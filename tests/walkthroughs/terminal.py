@@ -21,8 +21,9 @@ class Terminal:
         self._log.mkdir()
         self._count = 0
         socket = str(self._log / "warm")
+        words = [sys.executable, str(WARM), socket]
         self._warm = subprocess.Popen(
-            [sys.executable, str(WARM), socket], env=environment, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+            words, env=environment, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
         )
         self._bash = subprocess.Popen(
             ["bash", "--noprofile", "--norc"],
@@ -34,8 +35,8 @@ class Terminal:
             text=True,
             start_new_session=True,
         )
-        words = [sys.executable, "-S", "-E", str(WARM), socket, "call"]
-        self._tell(f'autograder() {{ {shlex.join(words)} "$@"; }}\n')
+        called = shlex.join([sys.executable, "-S", "-E", str(WARM), socket, "call"])
+        self._tell(f'autograder() {{ {called} "$@"; }}\n')
 
     def __enter__(self) -> Terminal:
         if self._warm.stdout.readline() != "ready\n":
