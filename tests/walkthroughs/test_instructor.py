@@ -14,7 +14,6 @@ import pwd
 import re
 import shutil
 import socket
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from pathlib import Path
 import pytest
 from canvas_class import PEOPLE, known_mistake, make_downloads, student_of
 from guide import Command, agrees, read
+from project_copy import copy_project
 from terminal import Terminal
 
 from autograder.project import REPOSITORY, Project
@@ -58,16 +58,6 @@ class Afternoon:
         return [one.printed for one in self.typed if one.command.text.startswith(start)][number]
 
 
-def copy_of_the_project(folder: Path) -> None:
-    """The tracked files, and the environment that the tests run in as its .venv."""
-    names = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, check=True).stdout.decode()
-    for name in names.split("\0"):
-        if name and (REPOSITORY / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(REPOSITORY / name, folder / name)
-    (folder / ".venv").symlink_to(sys.prefix)
-
-
 def free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
@@ -88,7 +78,7 @@ def afternoon(tmp_path_factory):
         pytest.skip("this machine gives no isolation")
     home = tmp_path_factory.mktemp("instructor").resolve() / "home"
     home.mkdir()
-    copy_of_the_project(home / "mechanisms")
+    copy_project(home / "mechanisms")
     done = Afternoon(home, [], {})
     port = str(free_port())
     with contextlib.ExitStack() as stack:
@@ -102,7 +92,7 @@ def afternoon(tmp_path_factory):
             code, printed = terminal.type(command.text.replace("8786", port))
             done.typed.append(Typed(command, code, printed.replace(port, "8786")))
             if command.text.startswith("autograder export canvas"):
-                # Later commands grade again: the walk-through looks at the course as it was at the end of the afternoon.
+                # Later commands grade again: the tests look at the course as it was at the end of the afternoon.
                 done.kept["afternoon"] = home / "at-the-end-of-the-afternoon"
                 shutil.copytree(home / "teaching" / "spring", done.kept["afternoon"])
     return done

@@ -10,46 +10,43 @@ import sys
 from pathlib import Path
 
 import pytest
+from project_copy import copy_project
 
 from autograder.build.new_chapter import names_of, new_chapter
-from autograder.project import REPOSITORY, Project
+from autograder.project import Project
 from mechanisms.errors import UsageError
 
 SLUG = "10_my_paper"
 
 
-def copy_of_the_project(folder: Path) -> dict[str, str]:
-    """Copy the tracked files to a folder; the environment in which that copy is the one that Python imports."""
-    names = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, check=True).stdout.decode()
-    for name in names.split("\0"):
-        if name and (REPOSITORY / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(REPOSITORY / name, folder / name)
+def environment(folder: Path) -> dict[str, str]:
+    """The environment in which the copy is what Python imports."""
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MECHANISMS_", "PYTEST_"))}
     return kept | {"PYTHONPATH": str(folder), "PATH": programs, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
-def run(folder: Path, environment: dict[str, str], *words: str) -> str:
+def run(folder: Path, *words: str) -> str:
     """Run a program in the copy; its output. Fails the test when it fails."""
-    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
+    done = subprocess.run(words, cwd=folder, env=environment(folder), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return done.stdout
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """A copy of the project with a new chapter in it: (its folder, its environment, what the command said)."""
+    """A copy of the project with a new chapter in it: (its folder, what the command said)."""
     folder = tmp_path_factory.mktemp("project").resolve()
-    environment = copy_of_the_project(folder)
-    said = run(folder, environment, "autograder", "new-chapter", SLUG, "--title", "My paper: the first try")
-    run(folder, environment, "autograder", "exercises", "10")
-    return folder, environment, said
+    copy_project(folder)
+    # The job `setup` is not tried here: it would install everything into the copy.
+    said = run(folder, "make", "--old-file=setup", "new-chapter", f"NAME={SLUG}", "TITLE=My paper: the first try")
+    run(folder, "autograder", "exercises", "10")
+    return folder, said
 
 
 @pytest.mark.slow
 def test_the_command_names_its_files_and_they_are_there(written):
-    folder, _, said = written
+    folder, said = written
     named = re.findall(r"(?m)^wrote (\S+)$", said)
     assert len(named) == 7 and all((folder / name).is_file() for name in named)
     assert (folder / "exercises" / SLUG / "my_paper.ipynb").is_file()
@@ -57,13 +54,13 @@ def test_the_command_names_its_files_and_they_are_there(written):
 
 @pytest.mark.slow
 def test_it_passes_lint_anatomy_freshness_and_its_own_tests(written):
-    folder, environment, _ = written
-    run(folder, environment, "ruff", "check", ".")
-    run(folder, environment, "ruff", "format", "--check", ".")
-    run(folder, environment, "autograder", "exercises", "--check", "10")
+    folder, _ = written
+    run(folder, "ruff", "check", ".")
+    run(folder, "ruff", "format", "--check", ".")
+    run(folder, "autograder", "exercises", "--check", "10")
     chosen = ("tests/anatomy", "tests/ch10", "tests/build/test_every_chapter.py", "tests/house/test_book.py")
     words = ("-q", "-p", "no:cacheprovider", "-k", "(ch10 or 10_my or contents or names_its_page) and not real")
-    said = run(folder, environment, sys.executable, "-m", "pytest", *words, *chosen)
+    said = run(folder, sys.executable, "-m", "pytest", *words, *chosen)
     passed = int(re.search(r"(\d+) passed", said)[1])
     # Anatomy: 4 for the exercise, 6 for mistakes and 4 for other answers (both seeds), the spec, hidden cases.
     assert passed >= 20 and "skipped" not in said
@@ -71,11 +68,11 @@ def test_it_passes_lint_anatomy_freshness_and_its_own_tests(written):
 
 @pytest.mark.slow
 def test_its_page_builds_without_a_warning(written):
-    folder, environment, _ = written
+    folder, _ = written
     alone = folder.parent / "alone"
-    shutil.copytree(folder, alone, ignore=shutil.ignore_patterns("weights", "solutions", "exercises"))
+    shutil.copytree(folder, alone, ignore=shutil.ignore_patterns(".venv", "solutions", "exercises"))
     (alone / "_toc.yml").write_text(f"format: jb-book\nroot: book/chapters/{SLUG}\n")
-    said = run(alone, environment, sys.executable, "tools/build_book.py")
+    said = run(alone, sys.executable, "tools/build_book.py")
     assert "without a warning" in said
     assert "My paper: the first try" in (alone / f"book/_build/html/book/chapters/{SLUG}.html").read_text("utf-8")
 
