@@ -1,6 +1,6 @@
 """Print the pictures of the README again: `python tools/readme_pictures.py`.
 
-- a check that names a known mistake: a notebook with chapter 02's first exercise done wrong, run and shown by nbconvert;
+- a check that names a known mistake: a notebook of chapter 02 with an exercise done wrong, run and shown by nbconvert;
 - a page of the book, from the built book (`make book` first);
 - the class report of chapter 02's sample class, graded in a folder that is removed afterwards;
 - each is what Chromium shows, cut to its upper part, in few colours, below 300 kB, in book/_static/pictures/.
