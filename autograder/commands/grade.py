@@ -91,7 +91,7 @@ def grade_chapters(
     if tally.stopped:
         lines.append("Interrupted; what was finished is kept. Run the same command again to go on.")
     elif report:
-        _write_report(project, chapters)
+        _write_report(project)
     finish(_payload(tally, shown, odd), as_json, lines)
     if tally.stopped:
         return INTERRUPTED
@@ -112,12 +112,12 @@ def _handed_in(project: Project, chapters: list[Chapter]) -> list[Chapter]:
     return there
 
 
-def _write_report(project: Project, chapters: list[Chapter]) -> None:
-    """The class report of the chapters that somebody handed in."""
+def _write_report(project: Project) -> None:
+    """The class report of all chapters that somebody handed in, also of those that were not graded now."""
     from autograder.report import gather, students_of, write_report
 
-    there = {chapter.slug: students_of(project, chapter) for chapter in chapters}
-    parts = [gather(project, chapter, there[chapter.slug]) for chapter in chapters if there[chapter.slug]]
+    there = {chapter.slug: students_of(project, chapter) for chapter in project.chapters.values()}
+    parts = [gather(project, chapter, there[slug]) for slug, chapter in project.chapters.items() if there[slug]]
     if parts:
         write_report(project, parts)
 
