@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from canvas_class import PEOPLE, known_mistake, make_downloads, student_of
+from canvas_class import PEOPLE, known_mistake, make_downloads, mark_free_text, student_of
 from guide import Command, agrees, read
 from project_copy import copy_project
 from terminal import Terminal
@@ -89,6 +89,9 @@ def afternoon(tmp_path_factory):
         for command in READ.typed:
             if command.text.startswith("autograder collect ~/Downloads/submissions-02.zip"):
                 make_downloads(Project(course=home / "teaching" / "spring"), home / "Downloads")
+            elif command.text == "autograder feedback 02":
+                # What stands before it is done by hand on the formgrader page.
+                assert mark_free_text(Project(course=home / "teaching" / "spring"), 4.0) == 3
             code, printed = terminal.type(command.text.replace("8786", port))
             done.typed.append(Typed(command, code, printed.replace(port, "8786")))
             if command.text.startswith("autograder export canvas"):
@@ -187,6 +190,10 @@ def test_the_exports_hold_marks_or_an_empty_cell_and_never_a_silent_zero(afterno
     before = (afternoon.home / "Downloads" / "gradebook.csv").read_text("utf-8").splitlines()
     assert [line.rsplit(",", 2)[0] for line in filled] == [line.rsplit(",", 2)[0] for line in before]
     assert "left empty" in afternoon.said("autograder export canvas")
+    with open(mechanisms / "marks.csv", encoding="utf-8", newline="") as file:
+        marks = {row["student"]: row["points"] for row in csv.DictReader(file)}
+    assert (marks[student_of("ada")], marks[student_of("alan")]) == ("59", "51")
+    assert (marks[student_of("emmy")], marks[student_of("marie")]) == ("0", "")
 
 
 def test_each_second_grading_is_in_the_trail_with_its_reason(afternoon):
