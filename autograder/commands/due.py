@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -57,13 +58,18 @@ def due(
 
 
 def _moment(text: str) -> datetime:
-    """A date as nbgrader stores it: UTC, without a zone. Raises UsageError."""
-    from nbgrader.utils import parse_utc
+    """A date as nbgrader stores it: UTC, without a zone. Raises UsageError.
 
+    nbgrader's own reading of dates takes "23:59 +0100" for an offset of a hundred seconds.
+    """
+    plain = re.sub(r"\s*UTC$", "+00:00", re.sub(r"\s+(?=[+-]\d\d:?\d\d$)", "", text.strip()))
     try:
-        return parse_utc(text)
-    except (ValueError, OverflowError, TypeError):
-        raise UsageError(f"'{text}' is no date; write it as '2026-11-30 23:59 +0100'.") from None
+        found = datetime.fromisoformat(plain)
+    except ValueError:
+        found = None
+    if found is None or not re.search(r"\d[T ]\d", plain):
+        raise UsageError(f"'{text}' is no date and time; write it as '2026-11-30 23:59 +0100'.")
+    return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
 
 
 def _extend(gradebook: Gradebook, chapter: Chapter, student: str, days: float) -> None:

@@ -25,6 +25,7 @@ from project_copy import copy_project
 from terminal import Terminal
 
 from autograder.project import REPOSITORY, Project
+from autograder.sample_class import sample_submissions
 from autograder.sandbox.protections import protections
 
 sys.path.append(str(Path(__file__).parents[1] / "engine"))
@@ -92,6 +93,13 @@ def afternoon(tmp_path_factory):
             elif command.text == "autograder feedback 02":
                 # What stands before it is done by hand on the formgrader page.
                 assert mark_free_text(Project(course=home / "teaching" / "spring"), 4.0) == 3
+            elif command.text.startswith("nbgrader submit"):
+                # The student has worked on what was fetched.
+                project = Project(course=home / "teaching" / "spring")
+                texts = sample_submissions(project, project.chapter("09"))
+                fetched = home / "student" / "09_pretraining_budgets" / "pretraining_budgets.ipynb"
+                assert fetched.is_file()
+                fetched.write_text(texts["perfect"], encoding="utf-8")
             code, printed = terminal.type(command.text.replace("8786", port))
             done.typed.append(Typed(command, code, printed.replace(port, "8786")))
             if command.text.startswith("autograder export canvas"):
@@ -203,6 +211,15 @@ def test_each_second_grading_is_in_the_trail_with_its_reason(afternoon):
     assert "how many times fewer: 3 points" in trail and "59 to 60" in trail
 
 
-def test_the_exchange_brought_a_notebook_with_its_time_and_the_late_days_took_nothing_from_nothing(afternoon):
-    handed_in = afternoon.home / "teaching" / "spring" / "submitted" / USER / "09_pretraining_budgets"
+def test_the_exchange_brought_a_notebook_with_its_time_and_late_days_took_half(afternoon):
+    spring = afternoon.home / "teaching" / "spring"
+    handed_in = spring / "submitted" / USER / "09_pretraining_budgets"
     assert (handed_in / "pretraining_budgets.ipynb").is_file() and (handed_in / "timestamp.txt").is_file()
+    # Months after the due date: never more than the share `most`, one half, of all points.
+    page = visible(spring / "feedback" / USER / "09_pretraining_budgets" / "pretraining_budgets.html")
+    assert re.search(r"\b30 points were taken off because it came late", page)
+
+
+def test_another_secret_grades_again_and_the_same_one_does_not(afternoon):
+    with_copy, rotated = (afternoon.said("autograder grade 06", number) for number in (1, 2))
+    assert "06_dual_process: 1 unchanged" in with_copy and "06_dual_process: 1 graded" in rotated
