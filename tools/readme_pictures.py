@@ -2,14 +2,14 @@
 
 - a check that names a known mistake: a notebook of chapter 02 with an exercise done wrong, run and shown by nbconvert;
 - a page of the book, from the built book (`make book` first);
-- the class report of chapter 02's sample class, graded in a folder that is removed afterwards;
+- the class report in the course directory (`make course` makes that of a sample class);
 - each is what Chromium shows, cut to its upper part, in few colours, below 300 kB, in book/_static/pictures/.
 """
 
 from __future__ import annotations
 
 import io
-import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +17,8 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
+
+from autograder.project import course_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "book" / "_static" / "pictures"
@@ -110,20 +112,21 @@ def book_page(_: Path) -> Path:
 
 
 def report_page(folder: Path) -> Path:
-    """The class report of the sample class."""
-    known = os.environ | {"MECHANISMS_COURSE": str(folder / "course"), "MECHANISMS_GRADEBOOK": ""}
-    words = [sys.executable, "-m", "autograder.cli", "sample-class", CHAPTER]
-    done = subprocess.run(words, env=known, capture_output=True, text=True, cwd=ROOT)
-    if done.returncode:
-        raise PictureError(f"The sample class could not be graded: {done.stderr.strip()[-300:]}")
-    return folder / "course" / "report.html"
+    """The class report in the course directory, from its first chapter on. Raises PictureError when there is none."""
+    page = course_folder() / "report.html"
+    if not page.is_file():
+        raise PictureError(f"{page} is not there: 'make course' makes it for a sample class.")
+    cut = folder / "report.html"
+    overview = re.compile(r"<section aria-labelledby='overview'>.*?</section>", re.DOTALL)
+    cut.write_text(overview.sub("", page.read_text("utf-8")), encoding="utf-8")
+    return cut
 
 
 # What makes the page, and the size of the window.
 MADE = {
     "check.png": (check_page, (900, 520)),
     "book.png": (book_page, (1280, 900)),
-    "report.png": (report_page, (1100, 900)),
+    "report.png": (report_page, (1100, 774)),
 }
 
 
