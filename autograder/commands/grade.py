@@ -134,7 +134,8 @@ def _closing(tally: Tally, chapters: list[Chapter]) -> list[str]:
         each = 1000 * tally.writing / tally.graded
         lines.append(f"{tally.graded:,} graded in {_duration(tally.seconds)}; writing took {each:.0f} ms for each")
     if tally.needs_person:
-        lines.append(f"{tally.needs_person:,} need a person: see 'autograder report'")
+        word = "needs" if tally.needs_person == 1 else "need"
+        lines.append(f"{tally.needs_person:,} {word} a person: see 'autograder report'")
     return lines
 
 

@@ -88,7 +88,7 @@ def afternoon(tmp_path_factory):
             known |= stack.enter_context(running())
         terminal = stack.enter_context(Terminal(home, known))
         for command in READ.typed:
-            if command.text.startswith("autograder collect ~/Downloads/submissions-02.zip"):
+            if command.text.startswith("autograder collect ~/Downloads/submissions"):
                 make_downloads(Project(course=home / "teaching" / "spring"), home / "Downloads")
             elif command.text == "autograder feedback 02":
                 # What stands before it is done by hand on the formgrader page.
