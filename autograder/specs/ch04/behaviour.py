@@ -211,8 +211,7 @@ def takes_directions_out_one_by_one(x, directions, coordinates, position):
 
 def measures_along_another_basis(x, directions, coordinates, position):
     x, rows = x.clone(), torch.arange(len(x))
-    basis, turn = torch.linalg.qr(directions.T)
-    basis = basis * turn.diagonal().sign()
+    basis = torch.linalg.qr(directions.T)[0]
     now = x[rows, position]
     x[rows, position] = now - now @ basis @ basis.T + coordinates @ basis.T
     return x

@@ -313,7 +313,11 @@ def takes_away_gain_times(W_V, W_O, component, gain):
 def keeps_only_the_component(W_V, W_O, component, gain):
     Q, R = torch.linalg.qr(W_V)
     u = torch.linalg.svd(R @ W_O, full_matrices=False)[2][component]
-    return (2 - gain) * torch.outer(W_O @ u, u)
+    return gain * torch.outer(W_O @ u, u)
+
+
+def scales_the_whole_head(W_V, W_O, component, gain):
+    return gain * W_O
 
 
 def takes_gain_for_its_distance_from_one(W_V, W_O, component, gain):
@@ -657,6 +661,7 @@ EDIT = Exercise(
             0,
         ),
         Mistake(keeps_only_the_component, "You throw away the rest of the head. Only the one component changes.", 0),
+        Mistake(scales_the_whole_head, "You scale the whole head. Only the one component changes.", 0),
         Mistake(
             takes_gain_for_its_distance_from_one,
             "You add gain times the component to what is there already, so a gain of 1 doubles it: add (gain - 1) "
