@@ -610,11 +610,11 @@ plots.plot_against(column("through query"), predictors, column("layer"), "inhibi
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Left: on the whole, components with a high query score inhibit more than those with a low one. Second: the score of
-# the *wrong kind*, through keys, says next to nothing here: so the query score is about this path and not about being a
-# component that matters in general. Third: the singular value alone, which costs nothing, predicts about *as well as*
-# the score. Fourth: the two together do best. That makes sense: one says how well the message is heard, the other how
-# loud it is.
+# Top left: on the whole, components with a high query score inhibit more than those with a low one. Top right: the
+# score of the *wrong kind*, through keys, says next to nothing here: so the query score is about this path and not
+# about being a component that matters in general. Bottom left: the singular value alone, which costs nothing, predicts
+# about *as well as* the score. Bottom right: the two together do best. That makes sense: one says how well the message
+# is heard, the other how loud it is.
 #
 # And the points of the highest score are not a small group far from the rest. The talk is spread over many components
 # of many heads. The paper reports the opposite for GPT-2's inhibition heads: one or two components of a head do nearly
