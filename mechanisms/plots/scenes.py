@@ -34,4 +34,6 @@ def contact_sheet(
         axis.set_title("\n".join(lines), fontsize=9, y=-0.06, va="top")
     figure.suptitle(title, fontsize=12)
     figure.tight_layout(h_pad=2.6)
+    # The captions hang below their pictures, but tight_layout keeps room for them above: take that back.
+    figure.subplots_adjust(top=1 - 0.4 / figure.get_figheight())
     return figure

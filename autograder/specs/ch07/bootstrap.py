@@ -143,8 +143,8 @@ EXERCISE = Exercise(
         title="Put an interval around a difference",
         difficulty=2,
         minutes=10,
-        why="Both systems caption the same images, and some images are easy for everybody. Pairing takes that out, and "
-        "the interval becomes as narrow as it really is.",
+        why="Both systems caption the same images, and some images are easy for everybody. Pairing takes that out "
+        "of the interval.",
         paper="Comparisons with the blind baseline; the interval is this course's addition.",
     ),
     groups=(

@@ -240,7 +240,7 @@ EXERCISE = Exercise(
             "capitals, spaces, full stops",
             3,
             partial(_draw, untidy=True),
-            hint="Tidy both sides before comparing: small letters, no spaces around, no full stop at the end.",
+            hint="Tidy both sides before comparing: lower case, no spaces around, no full stop at the end.",
         ),
     ),
     mistakes=(
