@@ -82,6 +82,8 @@ def caption_map(answer: Any, inputs: dict[str, Any], held_out: dict[str, Any]) -
     category), at_least a share of right words for each of the three and for "all words". The verdict is which of them
     are reached, and whether captions differ between images at all. A map whose training left the language model
     changed ("language_model" of the answer: {"is_changed": True}) is refused: it belongs to the changed model.
+    "after_few_steps" of the answer is another map, of a training that was asked for very few steps: of its words no
+    more than ``at_most_after_few_steps`` may be right.
     """
     from mechanisms.check.run import model
     from mechanisms.data.scenes.creatures import ATTRIBUTES
@@ -93,18 +95,26 @@ def caption_map(answer: Any, inputs: dict[str, Any], held_out: dict[str, Any]) -
         }
     lm, k, features = model(inputs["model"].name), inputs["k"], held_out["features"]
     rows, columns = k * lm.config.n_embd, features.shape[1]
-    weight, bias = answer["weight"], answer["bias"]
-    if weight.shape != (rows, columns) or bias.shape != (rows,):
+    maps = [answer, answer["after_few_steps"]]
+    if any(given["weight"].shape != (rows, columns) or given["bias"].shape != (rows,) for given in maps):
         told = f"it is no map from {columns} numbers to {rows}: weight [{rows}, {columns}] and bias [{rows}] are asked"
         return {"$refused": {"type": "shape", "message": told}}
-    prompts = Map(weight.float(), bias.float(), k).prompts(features)
-    said = named(continue_text(lm, prompts, "a", 3))
+    said, young = (
+        named(continue_text(lm, Map(given["weight"].float(), given["bias"].float(), k).prompts(features), "a", 3))
+        for given in maps
+    )
     hits = (said == held_out["labels"]).float()
     right = dict(zip(ATTRIBUTES, hits.mean(0).tolist(), strict=True)) | {"all words": hits.mean().item()}
     reached = {
         f"{name}: enough right on new scenes": right[name] >= least for name, least in held_out["at_least"].items()
     }
-    return {"captions differ between images": len(said.unique(dim=0)) > 1, **reached}
+    early = (young == held_out["labels"]).float().mean().item()
+    return {
+        "captions differ between images": len(said.unique(dim=0)) > 1,
+        **reached,
+        "two steps asked for, two steps taken": early <= held_out["at_most_after_few_steps"],
+        "the language model is not left in training mode": not answer["language_model"]["is_left_in_training_mode"],
+    }
 
 
 @register("word-vectors")

@@ -312,7 +312,7 @@ LIMBER = (
     Claim(
         "random",
         "Category: random minus self-supervised",
-        "negative: random NF-ResNet50 is worst (from readers' notes)",
+        "negative: random NF-ResNet50 is worst (second-hand)",
         _gap("random", "self-supervised", "category"),
     ),
     Claim("sound", "What only text tells (a sound) is read out of the prompts", "—", _words("sound")),
