@@ -167,6 +167,23 @@ def applies_the_matrix_to_the_first_word(kind, words, roles, matrix):
     raise ValueError(f"unknown kind {kind!r}")
 
 
+def applies_the_matrix_to_the_subject(kind, words, roles, matrix):
+    if kind == "Add":
+        return words.sum(0)
+    if kind == "Mult":
+        return words.prod(0)
+    if kind == "Conv":
+        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
+    if kind == "RF":
+        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))  # noqa: F821
+    if kind == "TL":
+        if len(words) == 2:
+            return torch.einsum("nij,nj->ni", matrix, words[1])
+        return torch.einsum("nij,nj->ni", matrix, words[0]) * words[2]
+    raise ValueError(f"unknown kind {kind!r}")
+
+
 def applies_the_matrix_to_the_relation(kind, words, roles, matrix):
     if kind == "Add":
         return words.sum(0)
@@ -390,6 +407,11 @@ EXERCISE = Exercise(
             "In TL you apply the matrix to the first word. It belongs to the adjective or the relation, and acts "
             "on the last word, the noun or the object.",
             9,
+        ),
+        Mistake(
+            applies_the_matrix_to_the_subject,
+            "In TL with three words you apply the matrix to the subject. It acts on the object: s ⊙ (R o).",
+            10,
         ),
         Mistake(
             applies_the_matrix_to_the_relation,
