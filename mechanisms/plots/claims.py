@@ -429,7 +429,7 @@ CIRCUIT_REUSE = (
         "Spearman 0.69 (section 5)",
         _circuits(
             lambda found: (
-                f"{found['agreement']['rho']:+.2f} over {found['agreement']['n']} heads of all seeds, "
+                f"{found['agreement']['rho']:+.2f} over {found['agreement']['n']} heads of all seeds but 0, "
                 f"p = {found['agreement']['p']:.3f}"
             )
         ),
