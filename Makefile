@@ -88,8 +88,8 @@ lab-relational: setup ## Train the three models of chapter 01 again from their r
 	@$(BIN)/python -m mechanisms.training lab-relational
 	@$(BIN)/python -m mechanisms.training lab-relational --table random \
 	  --out mechanisms/models/weights/control-relational
-	@$(BIN)/python -m mechanisms.training lab-relational --seed 0 --attention blind \
-	  --out mechanisms/models/weights/blind-relational
+	@$(BIN)/python -m mechanisms.training lab-relational --attention free \
+	  --out mechanisms/models/weights/free-relational
 
 lab-dual: setup ## Train the four models of chapter 06 again from their recipe
 	@for way in "" "-vanilla --every 0 --until 0" "-active --until 0" \

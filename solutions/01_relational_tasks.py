@@ -2,7 +2,8 @@
 
 - eight exercises take the reader from early decoding, over the three stages, to the vector that applies a relation, its
   controls, and a model without its FFNs;
-- lab-relational is a trained model, control-relational its control, planted-relations-2 a network written by hand;
+- lab-relational is a trained model, control-relational its control, free-relational has the same recipe and attention
+  that sees words, planted-relations-2 is a network written by hand;
 - nothing here is tuned on the numbers that it reports: layer and scale of the injection are fixed beforehand.
 """
 
@@ -62,7 +63,9 @@ names = lab.words()  # the word of every token id
 #
 # The relation is named by **two cue words together**: cue $a_i$ before the argument and $b_j$ after it stand for
 # relation $(i + j) \bmod 4$. Relation 0 copies the argument, 1 gives its past, 2 its upper-case form, 3 its plural. One
-# cue alone says nothing. A prompt ends after the second cue; the model has to give the answer.
+# cue alone says nothing. A prompt states one fact and asks for another: it ends after the second cue, and the model has
+# to give the answer. The stated fact is of *another* relation, so that nothing can be learned from it but what a fact
+# looks like.
 #
 # Besides facts the model was trained on copying (four random words, three times) and on texts that tell about stems and
 # forms separately. A fifth of the (verb, relation) pairs never occurred in training: they are **held out**. Six verbs
@@ -86,6 +89,11 @@ names = lab.words()  # the word of every token id
 # In every layer attention comes first and adds to the stream, then the FFN (an MLP of one hidden layer) reads the sum
 # and adds to it. `lab-relational` has three layers and **no FFN in layer 0**; other models of the checks differ. A hook
 # function gets a tensor and returns what shall stand in its place: `def patch(value, hook): ...`.
+#
+# Two more things about how this model was made, because they shape what you will find. In layers 0 and 1 its attention
+# is **blind**: the pattern is a learned table, the same for every text, so that it reads the same places whatever words
+# stand there. And in the last part of its training some documents had **no FFNs**, and only what can be copied counted
+# in them.
 
 # %% role="demo"
 draw = torch.Generator().manual_seed(0)
@@ -172,9 +180,9 @@ layer_slider(examples, start=2)
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Before any layer the stream holds the last cue alone, and the bars show words that mean nothing here. Attention brings
-# the argument and the other cue. From FFN 1 on the answer is on top in nearly every prompt. Look for the argument, in
-# orange: it is in the list at the end, some places below the answer, and hardly ever before.
+# Before any layer the stream holds the last cue alone, and the bars show words that mean nothing here. Then blind
+# attention fetches what stands one place back, and the **argument** (orange) is on top. The FFNs change that: after
+# FFN 1 the two are close in many prompts, after FFN 2 the answer (blue) is on top in nearly all.
 #
 # </details>
 #
@@ -256,9 +264,9 @@ plots.plot_curves(STAGES, curves)
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The answer (blue) rises steeply in layer 1 and is at 1 from there on. The argument (orange) rises as well, but slowly,
-# and it **never leads**: these curves do not cross as the paper's do. Had you expected an X? The paper's models are a
-# thousand to a million times larger, and it reports that the picture gets clearer with size.
+# The argument (orange) is on top right after layer 0 and falls; the answer (blue) rises and is at 1 at the end. The two
+# lines cross: an X, like the paper's. There it takes many layers for the argument to come up. Here one attention head
+# that looks one place back is enough.
 #
 # </details>
 #
@@ -335,6 +343,11 @@ found = {name: find_stages(*pair, peak=0.5, saturated=0.9) for name, pair in cur
 for name, stages in found.items():
     print(f"{name:8s}", stages)
 
+free = load("free-relational")
+free_curves = {lab.FORM_NAMES[relation]: curves_of(free, task, relation) for relation in range(1, FORMS)}
+for name, pair in free_curves.items():
+    print(f"free, {name:8s}", find_stages(*pair, peak=0.5, saturated=0.9))
+
 planted = load("planted-relations-2")  # written by hand: its FFN in layer 2 applies the relation, nothing else does
 from mechanisms.models import planted_relations as hand
 
@@ -348,16 +361,22 @@ plots.plot_curves(["before any layer"] + [f"after layer {i}" for i in range(4)],
 # %% role="demo"
 plots.plot_curves(STAGES, curves, found)
 
+# %% role="demo"
+plots.plot_curves(STAGES, {f"free attention, {name}": pair for name, pair in free_curves.items()})
+
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# For `lab-relational` the rule says **no X**, three times. Where it gives an application stage of 0 or 1, look at the
-# curves there: both are close to 0, and "leads" means little. Numbers from a rule need the picture beside them, and the
-# picture needs the rule.
+# For `lab-relational` the rule finds an **X** in all three relations: formation at stage 1, application at stage 2 or
+# 3. Curves of means hide that prompts differ: the next exercise looks at single ones.
 #
 # The planted network has weights that were written by hand: attention brings the cue, the FFN of layer 2 adds the
 # offset, nothing else does anything. There the rule finds what was built in: the argument on top up to layer 1,
 # application and saturation at stage 3, after layer 2.
+#
+# `free-relational` has the recipe of `lab-relational` with one change: its attention sees the words. The rule says
+# **no X**. A head whose query holds one cue and whose key holds the other can react to both, and fetches the form
+# together with the verb. Nothing in the task asks for an argument that leads first.
 #
 # </details>
 #
@@ -440,9 +459,8 @@ def flips(model, task):
     return counts
 
 
-blind, blind_task = load("blind-relational"), Task(seed=0)
-print("lab-relational:  ", flips(model, task))
-print("blind-relational:", flips(blind, blind_task))
+print("lab-relational: ", flips(model, task))
+print("free-relational:", flips(free, task))
 
 # %% [markdown]
 # The second figure asks the same of *all* sublayers at once. As the LayerNorm's scale is one number, the final
@@ -463,15 +481,12 @@ plots.plot_shares(parts, lab.FORM_NAMES[1:])
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# In `lab-relational` hardly any prompt has an FFN that flips. When FFN 1 gets to work, attention has put the answer
-# ahead of the argument already, if only by a little: a head whose query holds one cue and whose key holds the other can
-# react to both, and write the form itself. The bars show how little that is: attention adds a logit or two, **the two
-# FFNs add nine tenths** of the final difference.
+# In `lab-relational` every flip is made by an FFN, in some prompts by FFN 1, in most by FFN 2. The bars say why they
+# can: attention writes *against* the answer (it carries the argument), and the FFNs write more than the whole final
+# difference, so that their share is above 100%.
 #
-# `blind-relational` has the same recipe with one change: in its first two layers queries and keys see *positions*
-# alone, so that attention fetches the same places whatever the cues say. Now FFN 1 is the first place where the
-# relation can be applied, and in most prompts that is where the flip is. You have just seen that "the FFN does it" can
-# depend on whether something else was able to.
+# In `free-relational` hardly any prompt has an FFN that flips: when FFN 1 gets to work, attention has put the answer
+# ahead already. You have just seen that "the FFN does it" can depend on whether something else was able to.
 #
 # </details>
 #
@@ -538,7 +553,7 @@ check(inject)  # exercise: ch01.inject
 
 # %% role="demo"
 def vector_of(model, task, relation, stem, seed=4):
-    """The output of FFN 1 at the last position of one prompt: one shot, asked about ``stem``."""
+    """The output of FFN LAYER at the last position of one prompt: one shot, asked about ``stem``."""
     prompt = fact_prompts(task, relation, torch.tensor([int(stem)]), 1, torch.Generator().manual_seed(seed))
     _, cache = model.run_with_cache(prompt)
     return cache[f"blocks.{LAYER}.hook_mlp_out"][0, -1]
@@ -557,9 +572,9 @@ for relation in range(1, FORMS):
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Without the vector the model copies: *jump → jump*. With it some words appear in the right form (*talk → talked*,
-# *paint → PAINT*, *help → helps*), many do not react, and a few turn into something else. All of that from a vector
-# that was taken from a single prompt about *walk*. Is it much or little? By itself this list cannot say.
+# Without the vector the model copies: *jump → jump*. With it most words appear in the right form, some do not react,
+# and a few turn into something else. All of that from a vector that was taken from a single prompt about *walk*. Is
+# it much or little? By itself this list cannot say.
 #
 # </details>
 #
@@ -671,10 +686,11 @@ plots.plot_injection({name: effect["hits"] for name, effect in effects.items()},
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The own vector puts the target on top in roughly half of the contexts; a random vector of the same length and another
-# relation's vector hardly ever do. The mean rank says the same more finely. So the direction matters, and it is *this*
-# relation's direction. It is no perfect switch either: a good part of the contexts do not follow. (The paper's numbers
-# are of this kind, too: for past tense its authors report the target on top in about 8% of the cases.)
+# The own vector puts the target on top in more than half of the contexts; a random vector of the same length and
+# another relation's vector (nearly) never do. The mean rank says the same more finely. So the direction matters, and
+# it is *this* relation's direction. It is no perfect switch either: a good part of the contexts do not follow. (The
+# paper's numbers are of this kind, too: for past tense its authors report the target on top in about 8% of the
+# cases.)
 #
 # </details>
 #
@@ -707,8 +723,8 @@ plots.plot_seeds({name: [relational_sweep.hits(run) for run in runs] for name, r
 # %% [markdown]
 # ### Where does the arithmetic stop?
 #
-# So far the contexts asked for words whose fact was in the training data. What about pairs that were held out, and
-# verbs that never stood in any fact?
+# So far the contexts asked for words whose fact was in the training data. What about pairs that were held out, verbs
+# that never stood in any fact, and contexts that end in another form (*walked* instead of *walk*)?
 
 # %% role="demo"
 from mechanisms.training.measure_relational import reach
@@ -724,13 +740,12 @@ plots.plot_reach(reached)
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The control knows its facts, and its vectors carry them nowhere. In the sweep the own vectors of all five regular
-# seeds stay clear of both controls, but look at the spread: from 15% to 60%, with nothing changed but the seed. One of
-# the three control trainings (seed 1) did not even learn its table to the end; it is in the picture all the same.
+# The control knows its facts, and its vectors carry them nowhere. In the sweep the own vectors of all regular seeds
+# stay clear of both controls, but look at the spread, with nothing changed but the seed.
 #
-# For held-out pairs the vector hits far less often, and its ranks still improve; for verbs that no fact ever named it
-# lies between. Part of what looks like arithmetic is, then, what the model has seen. In a fact *prompt* it answers the
-# held-out pairs rightly, so the model generalises better than a single captured vector does.
+# For held-out pairs and for verbs that no fact ever named, the vector hits far less often, and so it does for words
+# that are not in their base form (*walked*, when in training a relation always starts from *walk*). The ranks still
+# improve. Part of what looks like arithmetic is, then, what the model has seen.
 #
 # </details>
 #
@@ -742,8 +757,12 @@ plots.plot_reach(reached)
 #
 # {card build_twins}
 #
-# Work with words. A fact is a list `[first cue, argument, second cue, answer]`; all facts handed in are of one
-# relation.
+# One leak is easily overlooked. If the shots are facts of the asked relation, every one of them shows the **form** of
+# the answer, and a model that copies forms would look as if it had derived something. In our world the cues name the
+# relation, so the shots need not: the cell below your function hands in facts of *other* relations. Your function
+# takes care of the words.
+#
+# Work with words. A fact is a list `[first cue, argument, second cue, answer]`.
 #
 # 1. Leave out every fact in which the **argument or the answer** of `asked` occurs (as any word).
 # 2. Of what is left take the first `shots` facts, in order (there are always enough).
@@ -790,16 +809,20 @@ check(build_twins)  # exercise: ch01.build_twins
 
 # %% role="demo"
 def draw_twins(relation, rng):
-    """Twins about every trained verb of a relation, as token tensors [n, pos], and the answers [n]."""
+    """Twins about every trained verb of a relation, shots of other ones: token tensors [n, pos], and the answers."""
     ids = {name: token for token, name in enumerate(names)}
     draw = torch.Generator().manual_seed(int(rng.integers(2**31)))
-    stems = task.trained_stems(relation)
-    first, second = lab.cues(torch.full((len(stems),), relation), draw)
-    facts = [
-        [names[a], names[stem * FORMS], names[b], names[task.answers[stem, relation]]]
-        for a, stem, b in zip(first, stems, second, strict=True)
-    ]
-    rows = [build_twins([facts[i] for i in rng.permutation(len(facts))], fact, 2) for fact in facts]
+
+    def facts_of(relation):
+        stems = task.trained_stems(relation)
+        first, second = lab.cues(torch.full((len(stems),), relation), draw)
+        return [
+            [names[a], names[stem * FORMS], names[b], names[task.answers[stem, relation]]]
+            for a, stem, b in zip(first, stems, second, strict=True)
+        ]
+
+    pool = [fact for other in range(FORMS) if other != relation for fact in facts_of(other)]
+    rows = [build_twins([pool[i] for i in rng.permutation(len(pool))], fact, 2) for fact in facts_of(relation)]
     prompts = [
         torch.tensor([[ids[word] for word in row[kind]] for row in rows]) for kind in ("abstractive", "extractive")
     ]
@@ -875,12 +898,26 @@ removal = [
 ]
 plots.plot_removal(removal, "lab-relational")
 
+# %% role="demo"
+for kind, same in (("other relations", False), ("the asked relation", True)):
+    right = []
+    for relation in range(1, FORMS):
+        stems = task.trained_stems(relation)
+        prompts = fact_prompts(task, relation, stems, 2, torch.Generator().manual_seed(9), same=same)
+        right.append((drop_ffns(model, prompts, 1.0).argmax(-1) == task.answers[stems, relation]).float().mean())
+    print(f"no FFNs, abstractive, two shots of {kind}: {np.mean(right):.0%} right")
+
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Both lines fall together. The extractive twin is hurt as much as the abstractive one, give or take some points: in
-# this model extraction runs through the FFNs as well. The paper finds the opposite in BLOOM-176B. The page reports what
-# was tried to bring the effect out, and what came of it.
+# With no FFN left the abstractive twin is lost, and the extractive one loses some points only: attention copies on its
+# own, and only the FFNs apply relations. That is the paper's picture in BLOOM-176B (73 points against 17). Here it was
+# helped along: in the last part of the training some documents had no FFNs. Without that part both twins fall, see the
+# page.
+#
+# Now the leak. With shots of the *asked* relation the model without FFNs answers nearly everything. It has not begun to
+# derive: each shot shows the form of the answer, and attention copies the form from the shots and the verb from the
+# question. If you had built your twins with such shots, you would have concluded that FFNs do nothing.
 #
 # </details>
 #
@@ -920,9 +957,9 @@ claims_table(
 # - Give your evidence that the captured vector is about the relation and not about the word, with both controls and
 #   the control model. (2 points)
 # - "Each relation is one vector": use a number of your notebook that speaks against it, or limits it. (1 point)
-# - Your curves and your FFN removal: where do they agree with the paper, and where not? Do not make it sound better
-#   than it is. (1 point)
-# - Name one thing in how the model was built or trained that may have *made* the FFN the place of the relation, and an
+# - Your curves and your FFN removal: where do they agree with the paper, and what speaks against taking that for more
+#   than it is? (1 point)
+# - Name one thing in how the model was built or trained that *made* the FFN the place of the relation, and an
 #   experiment that would test it. (1 point)
 #
 # ### BEGIN SOLUTION
@@ -932,13 +969,13 @@ claims_table(
 #   control model that knows its facts and shows no transfer. Half a point less for each comparison that is missing.
 # - *1 point*: e.g. well under 100% of the contexts; relations and seeds differ; fewer hits for held-out pairs and new
 #   verbs; a vector taken from one prompt is scaled by 1.5, a factor that was chosen.
-# - *1 point*: says honestly whether the rule finds an X in the student's curves, and that removing FFNs hurts the
-#   extractive twin as well; e.g. "in the lab, extraction runs through the FFNs, too".
-# - *1 point*: e.g. layer 0 has no FFN; two cues that only together name the relation; the 0.25 on the embeddings; texts
-#   that tell stem and form apart. Train without it and inject again, over seeds.
+# - *1 point*: says that both agree in lab-relational and that both were helped along (blind attention, documents
+#   without FFNs), e.g. with the X that is missing in free-relational or the leak with shots of the asked relation.
+# - *1 point*: e.g. blind attention; documents without FFNs; layer 0 has no FFN; two cues that only together name the
+#   relation; texts that tell stem and form apart. Train without it and measure again, over seeds.
 #
 # A model answer, in the shape we hope for: "Added in an unrelated context, the vector from one prompt put the target on
-# top in [38%] of cases, a random vector of the same length in [1%], another relation's in [0%] ..."
+# top in [60%] of cases, a random vector of the same length in [0%], another relation's in [0%] ..."
 # ### END SOLUTION
 
 # %% [markdown]
@@ -1009,5 +1046,6 @@ if paper_model is not None:
 # ### Where to go from here
 #
 # - Subtract the captured vector in a *fact* prompt. Does the answer turn back into the argument, as Warsaw into Poland?
-# - `inject(..., replace=True)` in all FFNs is the paper's form. How does it do in `lab-relational`, and why?
+# - `inject(..., replace=True)` in both FFNs is the paper's form. How does it do in `lab-relational`, and why?
+# - Inject FFN 1's vector in FFN 1, and then each FFN's own vector in its own place, with no factor at all.
 # - Average the vectors of ten prompts. Is the mean better than any one of them?

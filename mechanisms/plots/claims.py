@@ -529,6 +529,7 @@ RELATIONS = (
         "held_out", "… words whose fact was held out", "out of domain: US states 20th → 3rd", _reach("held-out pairs")
     ),
     Claim("new", "… verbs that no fact ever named", "—", _reach("new stems")),
+    Claim("form", "… contexts that end in another form than the base", "—", _reach("another form")),
     Claim(
         "removal",
         "Accuracy lost when FFNs are removed",

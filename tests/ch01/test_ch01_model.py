@@ -18,6 +18,7 @@ from mechanisms.data.relations import (
     WORDS,
     Task,
     batch,
+    copyable,
     fact_prompts,
 )
 from mechanisms.models.relational import Relational, RelationalConfig
@@ -47,47 +48,39 @@ def test_no_position_sees_what_comes_after_it():
     torch.testing.assert_close(model(tokens)[:, :6], model(tokens[:, :6]))
 
 
-def patterns_read(model, tokens, layer):
-    """What a layer's values are weighted with, seen through its output: the layer's values are made the positions'."""
-    kept = {}
-    block = model.blocks[layer]
-    real = block.attention
-
-    def attention(x, seen):
-        kept["read"] = real(torch.randn(x.shape[1:], generator=torch.Generator().manual_seed(0)).expand_as(x), seen)
-        return real(x, seen)
-
-    block.attention = attention
-    model(tokens)
-    del block.attention
+def read_by_attention(model, tokens, layer):
+    """What a layer's attention passes on when all texts have the same values: it shows where the layer looks."""
+    block, real, kept = model.blocks[layer], model.blocks[layer].W_V.forward, {}
+    values = torch.randn(1, tokens.shape[1], 64, generator=torch.Generator().manual_seed(0))
+    block.W_V.forward = lambda x: values.expand(len(x), -1, -1)
+    model.run_with_hooks(
+        tokens, fwd_hooks=[(f"blocks.{layer}.hook_attn_out", lambda value, hook: kept.update(read=value.clone()))]
+    )
+    block.W_V.forward = real
     return kept["read"]
 
 
-@pytest.mark.parametrize(("attention", "layer"), [("blind", 0), ("blind", 1), ("cue-blind", 1), ("cue-blind", 2)])
-def test_attention_that_is_blind_to_the_cues_reads_the_same_whatever_cue_stands_there(attention, layer):
-    torch.manual_seed(3)
-    model = build(Recipe(attention=attention)).requires_grad_(False)
-    torch.manual_seed(3)
-    free = build(Recipe()).requires_grad_(False)
-    for one in (model, free):
-        for block in one.blocks:
-            block.W_QK.weight *= 10  # sharp patterns, so that content would show
+@pytest.mark.parametrize("layer", [0, 1])
+def test_blind_attention_reads_the_same_places_whatever_stands_there(layer):
     tokens = fact_prompts(Task(), 1, torch.arange(6), 2, torch.Generator().manual_seed(0))
     other = tokens.clone()
     cue = tokens >= FIRST_CUES
     other[cue] = torch.where(tokens < SECOND_CUES, FIRST_CUES, SECOND_CUES)[cue] + (tokens[cue] + 1) % CUES
-    assert torch.allclose(patterns_read(model, tokens, layer), patterns_read(model, other, layer), atol=1e-5)
-    assert not torch.allclose(patterns_read(free, tokens, layer), patterns_read(free, other, layer), atol=1e-2)
-    assert not torch.allclose(model(tokens)[:, -1], model(other)[:, -1], atol=1e-2), "FFNs still see the cues"
+    models = {}
+    for attention in ("blind", "free"):
+        torch.manual_seed(3)
+        models[attention] = build(Recipe(attention=attention)).requires_grad_(False)
+    for block in models["free"].blocks:
+        block.W_QK.weight *= 10  # sharp patterns, so that content shows
+    assert torch.allclose(*(read_by_attention(models["blind"], text, layer) for text in (tokens, other)), atol=1e-5)
+    assert not torch.allclose(*(read_by_attention(models["free"], text, layer) for text in (tokens, other)), atol=1e-2)
+    assert not torch.allclose(*(models["blind"](text)[:, -1] for text in (tokens, other)), atol=1e-2), "values see cues"
 
 
-def test_cue_blind_attention_still_sees_words():
-    torch.manual_seed(3)
-    model = build(Recipe(attention="cue-blind")).requires_grad_(False)
-    tokens = fact_prompts(Task(), 1, torch.arange(6), 2, torch.Generator().manual_seed(0))
-    other = tokens.clone()
-    other[:, 1] = (other[:, 1] + 4) % WORDS
-    assert not torch.allclose(patterns_read(model, tokens, 2), patterns_read(model, other, 2), atol=1e-4)
+def test_a_blind_head_starts_by_looking_back():
+    pattern = build(Recipe()).blocks[0].pattern
+    assert pattern.shape == (4, LENGTH, LENGTH)
+    assert [int(pattern[head, 8].argmax()) for head in range(4)] == [8, 7, 6, 5]
 
 
 def test_documents_lose_their_last_ffns_first():
@@ -98,25 +91,25 @@ def test_documents_lose_their_last_ffns_first():
         torch.testing.assert_close(kept[row], model.run_with_hooks(tokens, fwd_hooks=hooks)[row])
 
 
-def test_dropout_grows_and_takes_the_documents_that_it_should():
+def test_dropout_takes_the_documents_in_which_something_can_be_copied():
     draw = torch.Generator().manual_seed(0)
     tokens, weights = batch(Task(), 4000, draw)
-    kept, same = kept_ffns(Recipe(ffn_dropout=0.4), 750, tokens, weights, draw)
-    assert kept.bincount().tolist() == pytest.approx([400, 400, 3200], abs=90) and same is weights
-    assert kept_ffns(Recipe(), 750, tokens, weights, draw)[0] is None
-    kept, changed = kept_ffns(Recipe(ffn_dropout=0.4, dropout_on="copying"), 1500, tokens, weights, draw)
-    blocks, invented = (tokens[:, :4] == tokens[:, 4:8]).all(1), (weights == 0).any(1)
-    lost = kept < 2
-    assert not lost[~(blocks | invented)].any()
-    assert lost[blocks].float().mean().item() == pytest.approx(0.4, abs=0.06)
-    assert lost[invented].float().mean().item() == pytest.approx(0.4, abs=0.08)
-    assert (changed[lost & invented, :-1] == 0).all() and (changed[lost & invented, -1] == 1).all()
-    assert torch.equal(changed[~(lost & invented)], weights[~(lost & invented)])
+    kept, same = kept_ffns(0.0, tokens, weights, draw)
+    assert kept is None and same is weights
+    kept, changed = kept_ffns(0.4, tokens, weights, draw)
+    possible, lost = copyable(tokens), kept < 2
+    some = possible.any(1)
+    assert not lost[~some].any() and 0.3 < some.float().mean() < 0.9
+    assert [(kept[some] == number).float().mean().item() for number in (0, 1)] == pytest.approx([0.2, 0.2], abs=0.04)
+    assert (changed[lost][~possible[lost]] == 0).all()
+    assert torch.equal(changed[lost][possible[lost]], weights[lost][possible[lost]])
+    assert torch.equal(changed[~lost], weights[~lost])
 
 
-def test_an_unknown_view_is_refused():
-    with pytest.raises(ValueError, match="not 'nothing'"):
-        RelationalConfig(10, 10, sees=("nothing",))
+def test_a_layer_that_does_not_exist_is_refused():
+    for name in ("blind_layers", "ffn_layers"):
+        with pytest.raises(ValueError, match="no layer 3"):
+            RelationalConfig(10, 10, **{name: (1, 3)})
 
 
 def test_logits_added_by_the_sublayers_sum_to_the_answer_minus_argument():
@@ -132,13 +125,30 @@ def test_logits_added_by_the_sublayers_sum_to_the_answer_minus_argument():
 
 
 def test_a_few_steps_learn_something_and_repeat():
-    first, again = (train(Recipe(steps=6, batch=32))[0] for _ in range(2))
+    few = {"steps": 4, "copying_steps": 3, "batch": 32}
+    seen = []
+
+    def halfway(model):
+        seen.append(model.embed.weight.clone())
+
+    first, again = (train(Recipe(**few), halfway=halfway)[0] for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
-    other = train(Recipe(steps=6, batch=32, table="random"))[0]
+    assert torch.equal(*seen) and not torch.equal(seen[0], first.embed.weight)
+    other = train(Recipe(**few, table="random"))[0]
     assert not torch.equal(first.embed.weight, other.embed.weight)
     found = measure(first, Recipe().task())
     assert len(found["injection"]) == 3 and found["removal"][0]["removed"] == []
     assert measure(first, Recipe().task()) == found
+
+
+def test_the_second_part_is_the_one_that_loses_ffns():
+    """With an empty second part, dropout changes nothing."""
+    few = {"steps": 3, "copying_steps": 0, "batch": 32}
+    one, two = (train(Recipe(**few, ffn_dropout=share))[0] for share in (0.0, 0.9))
+    assert torch.equal(one.embed.weight, two.embed.weight)
+    few["copying_steps"] = 2
+    one, two = (train(Recipe(**few, ffn_dropout=share))[0] for share in (0.0, 0.9))
+    assert not torch.equal(one.embed.weight, two.embed.weight)
 
 
 def test_the_table_holds_runs_of_the_present_recipe_and_prints(capsys):
@@ -147,6 +157,7 @@ def test_the_table_holds_runs_of_the_present_recipe_and_prints(capsys):
     assert runs and all(run["recipe"] in recipes for run in runs)
     assert relational_sweep.main(["--print"]) == 0
     printed = capsys.readouterr().out
-    assert all(f"{run['condition']}, seed {run['recipe']['seed']}:" in printed for run in runs)
-    assert printed.count("both FFNs removed") == len(runs)
+    for name in ("", relational_sweep.BEFORE):
+        assert all(f"{run['condition']}{name}, seed {run['recipe']['seed']}:" in printed for run in runs)
+    assert printed.count("both FFNs removed") == 2 * len(runs)
     assert len(relational_sweep.unfinished(runs)) == len(relational_sweep.RUNS) - len(runs)
