@@ -81,19 +81,21 @@ names = lab.words()  # the word of every token id
 # | the stream before any layer | `cache["blocks.0.hook_resid_pre"]` | batch, pos, d_model |
 # | the stream after a layer | `cache[f"blocks.{layer}.hook_resid_post"]` | batch, pos, d_model |
 # | what a layer's attention adds | `cache[f"blocks.{layer}.hook_attn_out"]` | batch, pos, d_model |
+# | the stream between attention and FFN | `cache[f"blocks.{layer}.hook_resid_mid"]` | batch, pos, d_model |
 # | what a layer's FFN adds | `cache[f"blocks.{layer}.hook_mlp_out"]` | batch, pos, d_model |
 # | layers that have an FFN | `ffn_layers(model)`, a list, lowest first | |
 # | the final LayerNorm, the unembedding | `model.ln_final(x)`, `model.unembed(x)` | … d_model → … d_model, … vocab |
 # | number of layers | `model.cfg.n_layers` | |
 #
 # In every layer attention comes first and adds to the stream, then the FFN (an MLP of one hidden layer) reads the sum
-# and adds to it. `lab-relational` has three layers and **no FFN in layer 0**; other models of the checks differ. A hook
-# function gets a tensor and returns what shall stand in its place: `def patch(value, hook): ...`.
+# and adds to it. `lab-relational` has four layers and **FFNs in layers 2 and 3 alone**; other models of the checks
+# differ. (In a layer without an FFN `hook_resid_mid` and `hook_resid_post` are the same.) A hook function gets a tensor
+# and returns what shall stand in its place: `def patch(value, hook): ...`.
 #
-# Two more things about how this model was made, because they shape what you will find. In layers 0 and 1 its attention
-# is **blind**: the pattern is a learned table, the same for every text, so that it reads the same places whatever words
-# stand there. And in the last part of its training some documents had **no FFNs**, and only what can be copied counted
-# in them.
+# Two more things about how this model was made, because they shape what you will find. In layers 0 to 2 its attention
+# is **blind**: the pattern is a learned table, the same for every text, so that it reads the same places whatever
+# words stand there. (Layer 3 looks at the words, but only four places back or more, past the question itself.) And in
+# the last part of its training some documents had **no FFNs**, and only what can be copied counted in them.
 
 # %% role="demo"
 draw = torch.Generator().manual_seed(0)
@@ -116,8 +118,10 @@ for relation in range(1, FORMS):
 #
 # {card early_decode}
 #
-# A *stage* is a place between layers: stage 0 is the stream before any layer, stage $l + 1$ the stream after layer $l$.
-# There are `n_layers + 1`. Return them stacked, lowest first, decoded at the **last position** only.
+# A *stage* is a place in the stream where something has just been added. Stage 0 is the stream before any layer. Then
+# each layer gives one stage after its attention (`hook_resid_mid`) and, **if it has an FFN**, one more after that
+# (`hook_resid_post`). Return them stacked, in this order, decoded at the **last position** only. For `lab-relational`
+# these are seven: before, attention 0, 1 and 2, FFN 2, attention 3, FFN 3.
 
 
 # %% role="solution" exercise="early_decode"
@@ -125,13 +129,16 @@ for relation in range(1, FORMS):
 def early_decode(model, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "stage batch vocab"]:
     """The logits of every stage of the residual stream at the last position (paper, early decoding).
 
-    Stage 0 is blocks.0.hook_resid_pre, stage l + 1 is blocks.l.hook_resid_post. Each goes through the final LayerNorm
-    once and through the unembedding. The last stage equals the model's own logits.
+    Stages: blocks.0.hook_resid_pre, then for every layer hook_resid_mid and, if it has an FFN, hook_resid_post. Each
+    goes through the final LayerNorm once and through the unembedding. The last stage equals the model's own logits.
     """
     ### BEGIN SOLUTION
     _, cache = model.run_with_cache(tokens)
     stages = [cache["blocks.0.hook_resid_pre"]]
-    stages += [cache[f"blocks.{layer}.hook_resid_post"] for layer in range(model.cfg.n_layers)]
+    for layer in range(model.cfg.n_layers):
+        stages.append(cache[f"blocks.{layer}.hook_resid_mid"])
+        if layer in ffn_layers(model):
+            stages.append(cache[f"blocks.{layer}.hook_resid_post"])
     return torch.stack([model.unembed(model.ln_final(stream[:, -1])) for stream in stages])
     ### END SOLUTION
 
@@ -142,7 +149,8 @@ check(early_decode)  # exercise: ch01.early_decode
 # %% [markdown]
 # <details><summary>Hint 1: where to start</summary>
 #
-# One call of `model.run_with_cache(tokens)` gives every stream that you need. Collect them in a list.
+# One call of `model.run_with_cache(tokens)` gives every stream that you need. Collect them in a list, layer by layer.
+# `layer in ffn_layers(model)` says whether a layer has an FFN.
 #
 # </details>
 # <details><summary>Hint 2: once, and only once</summary>
@@ -159,8 +167,7 @@ check(early_decode)  # exercise: ch01.early_decode
 # </details>
 
 # %% [markdown]
-# Move the slider through one prompt. It shows finer steps than your function: the stream after every attention and
-# after every FFN.
+# Move the slider through one prompt, stage by stage.
 
 # %% role="demo"
 from mechanisms.widgets import layer_slider, layer_steps
@@ -180,9 +187,9 @@ layer_slider(examples, start=2)
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Before any layer the stream holds the last cue alone, and the bars show words that mean nothing here. Then blind
-# attention fetches what stands one place back, and the **argument** (orange) is on top. The FFNs change that: after
-# FFN 1 the two are close in many prompts, after FFN 2 the answer (blue) is on top in nearly all.
+# Before any layer the stream holds the last cue alone, and the bars show words that mean nothing here. The blind
+# attention layers bring the **argument** (orange) up, and after attention 2 it is on top in most prompts. FFN 2 turns
+# it into the answer (blue), which stays on top.
 #
 # </details>
 #
@@ -244,7 +251,9 @@ predict("01.q1", None)
 # %% role="demo"
 from mechanisms.plots import relational as plots
 
-STAGES = ["before any layer"] + [f"after layer {layer}" for layer in range(model.cfg.n_layers)]
+STAGES = ["before"]
+for layer in range(model.cfg.n_layers):
+    STAGES += [f"attention {layer}"] + [f"FFN {layer}"] * (layer in ffn_layers(model))
 
 
 def curves_of(model, task, relation, shots=1, seed=2):
@@ -264,9 +273,8 @@ plots.plot_curves(STAGES, curves)
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The argument (orange) is on top right after layer 0 and falls; the answer (blue) rises and is at 1 at the end. The two
-# lines cross: an X, like the paper's. There it takes many layers for the argument to come up. Here one attention head
-# that looks one place back is enough.
+# The argument (orange) rises over the attention layers and leads; at FFN 2 the answer (blue) overtakes it, and stays
+# at 1. The two lines make an X, like the paper's in models that are a thousand to a million times larger.
 #
 # </details>
 #
@@ -355,8 +363,10 @@ verbs = torch.arange(hand.STEMS) * hand.FORMS
 decoded = early_decode(planted, torch.stack([torch.full_like(verbs, hand.CUES), verbs], 1))
 by_hand = tuple(reciprocal_ranks(decoded, tokens).mean(1) for tokens in (verbs, verbs + 1))
 print("planted ", find_stages(*by_hand, peak=0.5, saturated=0.9))
-plots.plot_curves(["before any layer"] + [f"after layer {i}" for i in range(4)], {"planted network": by_hand},
-                  {"planted network": find_stages(*by_hand, peak=0.5, saturated=0.9)})  # fmt: skip
+places = ["before", "attention 0"] + [f"{part} {layer}" for layer in (1, 2, 3) for part in ("attention", "FFN")]
+plots.plot_curves(
+    places, {"planted network": by_hand}, {"planted network": find_stages(*by_hand, peak=0.5, saturated=0.9)}
+)
 
 # %% role="demo"
 plots.plot_curves(STAGES, curves, found)
@@ -367,29 +377,28 @@ plots.plot_curves(STAGES, {f"free attention, {name}": pair for name, pair in fre
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# For `lab-relational` the rule finds an **X** in all three relations: formation at stage 1, application at stage 2 or
-# 3. Curves of means hide that prompts differ: the next exercise looks at single ones.
+# For `lab-relational` the rule finds an **X** in all three relations: formation at stage 3 (attention 2), application
+# and saturation at stage 4 (FFN 2).
 #
 # The planted network has weights that were written by hand: attention brings the cue, the FFN of layer 2 adds the
-# offset, nothing else does anything. There the rule finds what was built in: the argument on top up to layer 1,
-# application and saturation at stage 3, after layer 2.
+# offset, nothing else does anything. There the rule finds what was built in: the argument on top up to attention 2,
+# application and saturation at stage 5, which is FFN 2 (layer 1 has an FFN as well).
 #
-# `free-relational` has the recipe of `lab-relational` with one change: its attention sees the words. The rule says
-# **no X**. A head whose query holds one cue and whose key holds the other can react to both, and fetches the form
-# together with the verb. Nothing in the task asks for an argument that leads first.
+# `free-relational` has the recipe of `lab-relational` with one change: its attention is an ordinary one and sees the
+# words. The rule says **no X**. A head whose query holds one cue and whose key holds the other can react to both, and
+# fetches the form together with the verb. Nothing in the task asks for an argument that leads first.
 #
 # </details>
 #
 # ## 4 · Catch the vector
 #
-# Between two stages stand an attention layer and an FFN. Which of them turned argument into answer? Look at the stream
-# just before the FFN and just after it:
+# Attention and FFNs take turns. Which of them turned argument into answer? Look at the stream just before an FFN and
+# just after it:
 #
 # $$x_{\text{after}} = x_{\text{before}} + o, \qquad o = \mathrm{FFN}(x_{\text{before}}).$$
 #
-# On the hooks you find $x_{\text{after}}$ (`hook_resid_post`) and $o$ (`hook_mlp_out`); $x_{\text{before}}$ is their
-# difference. If the answer is not ahead of the argument before and is ahead after, this FFN did it, and $o$ is the
-# vector that we want.
+# All three are on the hooks: `hook_resid_mid`, `hook_resid_post` and `hook_mlp_out`. If the answer is not ahead of
+# the argument before and is ahead after, this FFN did it, and $o$ is the vector that we want.
 #
 # {card capture_ffn}
 #
@@ -409,12 +418,11 @@ def capture_ffn(model, prompt: Int[Tensor, " pos"], argument: int, answer: int) 
     ### BEGIN SOLUTION
     _, cache = model.run_with_cache(prompt[None])
     for layer in ffn_layers(model):
-        vector = cache[f"blocks.{layer}.hook_mlp_out"][0, -1]
-        after = cache[f"blocks.{layer}.hook_resid_post"][0, -1]
-        logits = model.unembed(model.ln_final(torch.stack([after - vector, after])))
+        before, after = (cache[f"blocks.{layer}.hook_resid_{place}"][0, -1] for place in ("mid", "post"))
+        logits = model.unembed(model.ln_final(torch.stack([before, after])))
         lead = logits[:, answer] - logits[:, argument]
         if lead[0] <= 0 < lead[1]:
-            return {"layer": layer, "vector": vector.clone()}
+            return {"layer": layer, "vector": cache[f"blocks.{layer}.hook_mlp_out"][0, -1].clone()}
     raise ValueError("no FFN turns the argument into the answer")
     ### END SOLUTION
 
@@ -430,7 +438,7 @@ check(capture_ffn)  # exercise: ch01.capture_ffn
 # </details>
 # <details><summary>Hint 2: two decodings for each FFN</summary>
 #
-# For each `layer in ffn_layers(model)`: decode `after - vector` and `after`, and compare `logits[answer]` with
+# For each `layer in ffn_layers(model)`: decode the stream before and after its FFN, and compare `logits[answer]` with
 # `logits[argument]` in both. Attention can flip the two as well. That is why "ahead after this layer" is not enough.
 #
 # </details>
@@ -445,8 +453,8 @@ from mechanisms.training.measure_relational import LAYER, SCALE
 
 
 def flips(model, task):
-    """In how many prompts FFN 1, FFN 2 or no FFN turns argument into answer, over all trained facts."""
-    counts = {"FFN 1": 0, "FFN 2": 0, "no FFN": 0}
+    """In how many prompts FFN 2, FFN 3 or no FFN turns argument into answer, over all trained facts."""
+    counts = {"FFN 2": 0, "FFN 3": 0, "no FFN": 0}
     for relation in range(1, FORMS):
         stems = task.trained_stems(relation)
         prompts = fact_prompts(task, relation, stems, 1, torch.Generator().manual_seed(3))
@@ -481,12 +489,12 @@ plots.plot_shares(parts, lab.FORM_NAMES[1:])
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# In `lab-relational` every flip is made by an FFN, in some prompts by FFN 1, in most by FFN 2. The bars say why they
-# can: attention writes *against* the answer (it carries the argument), and the FFNs write more than the whole final
-# difference, so that their share is above 100%.
+# In `lab-relational` it is FFN 2 that flips, in nearly every prompt. The bars say why: attention writes *against* the
+# answer (it carries the argument), and the FFNs write more than the whole final difference, so that their share is
+# above 100%.
 #
-# In `free-relational` hardly any prompt has an FFN that flips: when FFN 1 gets to work, attention has put the answer
-# ahead already. You have just seen that "the FFN does it" can depend on whether something else was able to.
+# In `free-relational` hardly any prompt has an FFN that flips: before FFN 2 gets to work, attention has put the
+# answer ahead already. You have just seen that "the FFN does it" can depend on whether something else was able to.
 #
 # </details>
 #
@@ -572,9 +580,8 @@ for relation in range(1, FORMS):
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Without the vector the model copies: *jump → jump*. With it most words appear in the right form, some do not react,
-# and a few turn into something else. All of that from a vector that was taken from a single prompt about *walk*. Is
-# it much or little? By itself this list cannot say.
+# Without the vector the model copies: *jump → jump*. With it most words appear in the right form. All of that from a
+# vector that was taken from a single prompt about another verb. Is it much or little? By itself this list cannot say.
 #
 # </details>
 #
@@ -686,11 +693,11 @@ plots.plot_injection({name: effect["hits"] for name, effect in effects.items()},
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The own vector puts the target on top in more than half of the contexts; a random vector of the same length and
-# another relation's vector (nearly) never do. The mean rank says the same more finely. So the direction matters, and
-# it is *this* relation's direction. It is no perfect switch either: a good part of the contexts do not follow. (The
-# paper's numbers are of this kind, too: for past tense its authors report the target on top in about 8% of the
-# cases.)
+# The own vector puts the target on top in most contexts; a random vector of the same length and another relation's
+# vector (nearly) never do. The mean rank says the same more finely. So the direction matters, and it is *this*
+# relation's direction. It is no perfect switch either: some contexts do not follow. (In the paper it depends on the
+# relation: upper case almost always comes out on top, past tense in about 8% of the cases, in its authors'
+# demonstration.)
 #
 # </details>
 #
@@ -971,8 +978,8 @@ claims_table(
 #   verbs; a vector taken from one prompt is scaled by 1.5, a factor that was chosen.
 # - *1 point*: says that both agree in lab-relational and that both were helped along (blind attention, documents
 #   without FFNs), e.g. with the X that is missing in free-relational or the leak with shots of the asked relation.
-# - *1 point*: e.g. blind attention; documents without FFNs; layer 0 has no FFN; two cues that only together name the
-#   relation; texts that tell stem and form apart. Train without it and measure again, over seeds.
+# - *1 point*: e.g. blind attention; documents without FFNs; FFNs in two layers only; two cues that only together name
+#   the relation; texts that tell stem and form apart. Train without it and measure again, over seeds.
 #
 # A model answer, in the shape we hope for: "Added in an unrelated context, the vector from one prompt put the target on
 # top in [60%] of cases, a random vector of the same length in [0%], another relation's in [0%] ..."
@@ -1001,7 +1008,7 @@ if paper_model is not None:
     for country in others:
         prompt = capital_prompt(paper_model, facts, shown, country)
         tokens = first_tokens(paper_model, [country, facts[country]])
-        decoded = early_decode(paper_model, prompt[None]).float().cpu()
+        decoded = early_decode(paper_model, prompt[None])[::2].float().cpu()  # after whole layers, as in the paper
         if decoded[-1, 0].argmax() == tokens[1]:
             ranks = [reciprocal_ranks(decoded, torch.tensor([token]))[:, 0] for token in tokens]
             pairs[country] = (prompt, *tokens, *ranks)
@@ -1047,5 +1054,5 @@ if paper_model is not None:
 #
 # - Subtract the captured vector in a *fact* prompt. Does the answer turn back into the argument, as Warsaw into Poland?
 # - `inject(..., replace=True)` in both FFNs is the paper's form. How does it do in `lab-relational`, and why?
-# - Inject FFN 1's vector in FFN 1, and then each FFN's own vector in its own place, with no factor at all.
+# - Inject FFN 3's vector in FFN 3, and then each FFN's own vector in its own place, with no factor at all.
 # - Average the vectors of ten prompts. Is the mean better than any one of them?

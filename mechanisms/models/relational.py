@@ -1,8 +1,8 @@
-"""The small transformer of chapter 01, whose first layer has no feed-forward network.
+"""The small transformer of chapter 01, whose first layers have no feed-forward network.
 
 - pre-LayerNorm, tied embeddings, learned positions; feed-forward networks (FFNs) in ``ffn_layers`` alone;
 - hooks named as in TransformerLens: ``hook_embed``, ``blocks.1.hook_resid_pre``, ``blocks.1.hook_attn_out``,
-  ``blocks.1.hook_mlp_out``, ``blocks.1.hook_resid_post``;
+  ``blocks.1.hook_resid_mid``, ``blocks.1.hook_mlp_out``, ``blocks.1.hook_resid_post``;
 - ``blind_layers``: layers whose attention pattern is a learned table, the same for every text: it reads the same places
   whatever words stand there;
 - ``kept``: documents may lose their last FFNs (FFN dropout, for training);
@@ -27,24 +27,26 @@ from mechanisms.errors import ModelMissing
 from mechanisms.files import atomic_write
 from mechanisms.models.lab import RELATIONAL
 
-LOOKS_BACK = 3.0  # how much a head of a blind layer favours its place at the start
+LOOKS_BACK = 3.0  # how much a blind head favours its place at the start
 
 
 @dataclass(frozen=True)
 class RelationalConfig:
     """The sizes of a model.
 
-    ``blind_layers``: layers whose attention pattern does not depend on the text. ``device`` is where TransformerLens'
-    own helpers expect the model to be. Raises ValueError for a layer that does not exist.
+    ``blind_layers``: layers whose attention pattern does not depend on the text. ``nearest``: how many places back the
+    attention of all other layers looks at least; where there is no such place, it looks at its own. ``device`` is where
+    TransformerLens' own helpers expect the model to be. Raises ValueError for a layer that does not exist.
     """
 
     d_vocab: int
     n_ctx: int
     d_model: int = 64
-    n_layers: int = 3
+    n_layers: int = 4
     n_heads: int = 4
-    ffn_layers: tuple[int, ...] = (1, 2)
+    ffn_layers: tuple[int, ...] = (2, 3)
     blind_layers: tuple[int, ...] = ()
+    nearest: int = 0
     device: str = "cpu"
 
     def __post_init__(self) -> None:
@@ -56,7 +58,7 @@ class RelationalConfig:
 class Block(nn.Module):
     """Attention, then an FFN if the layer has one; each reads the LayerNorm of the stream and adds to the stream.
 
-    A blind layer has, in the place of queries and keys, a table of attention scores ``pattern`` [head, query, key]; at
+    A blind layer has, in the place of queries and keys, a table of attention scores ``pattern`` [head, query, key]. At
     the start head h looks h places back.
     """
 
@@ -65,14 +67,17 @@ class Block(nn.Module):
         self.cfg, d = cfg, cfg.d_model
         self.ln1, self.W_V, self.W_out = nn.LayerNorm(d), nn.Linear(d, d), nn.Linear(d, d)
         self.blind = layer in cfg.blind_layers
+        place = torch.arange(cfg.n_ctx)
+        back, nearest = place[:, None] - place, 0 if self.blind else cfg.nearest
+        seen = (back >= nearest) | (back == 0) & (place < nearest)
+        self.register_buffer("seen", seen, persistent=False)
         if self.blind:
-            place = torch.arange(cfg.n_ctx)
-            back = place[:, None] - place == torch.arange(cfg.n_heads)[:, None, None]
-            self.pattern = nn.Parameter(LOOKS_BACK * back.float())
+            self.pattern = nn.Parameter(LOOKS_BACK * (back == torch.arange(cfg.n_heads)[:, None, None]).float())
         else:
             self.W_QK = nn.Linear(d, 2 * d)
         self.has_ffn = layer in cfg.ffn_layers
-        self.hook_resid_pre, self.hook_attn_out, self.hook_resid_post = HookPoint(), HookPoint(), HookPoint()
+        self.hook_resid_pre, self.hook_attn_out = HookPoint(), HookPoint()
+        self.hook_resid_mid, self.hook_resid_post = HookPoint(), HookPoint()
         if self.has_ffn:
             self.ln2, self.W_in, self.W_ffn_out = nn.LayerNorm(d), nn.Linear(d, 4 * d), nn.Linear(4 * d, d)
             self.hook_mlp_out = HookPoint()
@@ -86,8 +91,7 @@ class Block(nn.Module):
         else:
             q, k = self.W_QK(normed).view(batch, length, 2, heads, d // heads).permute(2, 0, 3, 1, 4)
             scores = q @ k.transpose(-1, -2) / math.sqrt(d // heads)
-        future = torch.ones(length, length, dtype=torch.bool, device=x.device).triu(1)
-        weights = scores.masked_fill(future, -math.inf).softmax(-1)
+        weights = scores.masked_fill(~self.seen[:length, :length], -math.inf).softmax(-1)
         return self.W_out((weights @ v).transpose(1, 2).flatten(2))
 
     def ffn(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
@@ -98,7 +102,7 @@ class Block(nn.Module):
     ) -> Float[Tensor, "batch pos d_model"]:
         """``keep`` multiplies the FFN's output: 0 for documents that lose it."""
         x = self.hook_resid_pre(x)
-        x = x + self.hook_attn_out(self.attention(x))
+        x = self.hook_resid_mid(x + self.hook_attn_out(self.attention(x)))
         if self.has_ffn:
             added = self.ffn(x)
             x = x + self.hook_mlp_out(added if keep is None else added * keep)

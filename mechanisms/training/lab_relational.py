@@ -26,9 +26,10 @@ from mechanisms.models.relational import Relational, RelationalConfig, save
 from mechanisms.training.lab_lm import rounded
 from mechanisms.training.measure_relational import aims, measure, reach
 
-# The layers whose attention pattern is the same for every text. They cannot react to which cue stands where, and so the
-# first sublayer that can put two cues together is FFN 1.
-ATTENTION = {"blind": (0, 1), "free": ()}
+# "blind": in the first three layers the attention pattern is the same for every text, so that it cannot react to which
+# cue stands where, and FFN 2 is the first sublayer that can put two cues together; the last layer looks four places
+# back or more, past everything that the question itself holds.
+ATTENTION = {"blind": {"blind_layers": (0, 1, 2), "nearest": 4}, "free": {}}
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Progress:
 
 def build(recipe: Recipe) -> Relational:
     """A model with fresh weights, drawn from torch's global generator."""
-    sizes = RelationalConfig(VOCABULARY, LENGTH, blind_layers=ATTENTION[recipe.attention])
+    sizes = RelationalConfig(VOCABULARY, LENGTH, **ATTENTION[recipe.attention])
     return Relational(sizes, small_rows=WORDS)
 
 
@@ -150,7 +151,7 @@ def write_checkpoint(model: Relational, recipe: Recipe, progress: Progress, devi
     flags = "".join(f" --{key.replace('_', '-')} {getattr(recipe, key)}" for key in asdict(recipe) if key in changed)
     card = {
         "name": f"{name}-relational",
-        "architecture": f"{model.cfg.n_layers} layers, FFNs in layers 1 and 2, {model.cfg.n_heads} heads, width "
+        "architecture": f"{model.cfg.n_layers} layers, FFNs in layers 2 and 3, {model.cfg.n_heads} heads, width "
         f"{model.cfg.d_model}, tied embeddings",
         "parameters": sum(p.numel() for p in model.parameters()),
         "vocabulary": VOCABULARY,

@@ -17,7 +17,7 @@ from torch import Tensor
 from mechanisms.data.relations import FORMS, NEW_STEMS, STEMS, WORDS, Task, fact_prompts, unrelated_contexts
 from mechanisms.models.relational import Relational
 
-LAYER, OTHER_LAYER, SCALE, SOURCES = 1, 2, 1.5, 10
+LAYER, OTHER_LAYER, SCALE, SOURCES = 2, 3, 1.5, 10
 RELATIONS = range(1, FORMS)
 
 
@@ -99,7 +99,7 @@ def measure(model: Relational, task: Task, seed: int = 123) -> dict[str, Any]:
     for name, layer in (("injection", LAYER), (f"injection in FFN {OTHER_LAYER}", OTHER_LAYER)):
         vectors = {relation: one[layer] for relation, one in sources.items()}
         found[name] = [_injection(model, task, relation, vectors, generator, layer=layer) for relation in RELATIONS]
-    found["removal"] = [_twins(model, task, layers, generator) for layers in ((), (2,), (1,), (1, 2))]
+    found["removal"] = [_twins(model, task, layers, generator) for layers in ((), (3,), (2,), (2, 3))]
     return found
 
 

@@ -35,12 +35,14 @@ def fresh_model(**sizes) -> Relational:
 def test_the_stream_is_the_sum_of_what_the_hooks_hold():
     model, tokens = fresh_model(), torch.randint(VOCABULARY, (5, LENGTH))
     logits, cache = model.run_with_cache(tokens)
-    added = [cache[f"blocks.{layer}.hook_attn_out"] for layer in range(3)] + [
-        cache[f"blocks.{layer}.hook_mlp_out"] for layer in (1, 2)
+    added = [cache[f"blocks.{layer}.hook_attn_out"] for layer in range(4)] + [
+        cache[f"blocks.{layer}.hook_mlp_out"] for layer in (2, 3)
     ]
     assert "blocks.0.hook_mlp_out" not in cache
-    torch.testing.assert_close(cache["hook_embed"] + sum(added), cache["blocks.2.hook_resid_post"])
-    torch.testing.assert_close(model.decode(cache["blocks.2.hook_resid_post"]), logits)
+    torch.testing.assert_close(cache["hook_embed"] + sum(added), cache["blocks.3.hook_resid_post"])
+    torch.testing.assert_close(model.decode(cache["blocks.3.hook_resid_post"]), logits)
+    after = cache["blocks.3.hook_resid_post"] - cache["blocks.3.hook_mlp_out"]
+    torch.testing.assert_close(cache["blocks.3.hook_resid_mid"], after)
 
 
 def test_no_position_sees_what_comes_after_it():
@@ -60,7 +62,7 @@ def read_by_attention(model, tokens, layer):
     return kept["read"]
 
 
-@pytest.mark.parametrize("layer", [0, 1])
+@pytest.mark.parametrize("layer", [0, 1, 2])
 def test_blind_attention_reads_the_same_places_whatever_stands_there(layer):
     tokens = fact_prompts(Task(), 1, torch.arange(6), 2, torch.Generator().manual_seed(0))
     other = tokens.clone()
@@ -77,16 +79,29 @@ def test_blind_attention_reads_the_same_places_whatever_stands_there(layer):
     assert not torch.allclose(*(models["blind"](text)[:, -1] for text in (tokens, other)), atol=1e-2), "values see cues"
 
 
-def test_a_blind_head_starts_by_looking_back():
-    pattern = build(Recipe()).blocks[0].pattern
-    assert pattern.shape == (4, LENGTH, LENGTH)
-    assert [int(pattern[head, 8].argmax()) for head in range(4)] == [8, 7, 6, 5]
+def test_blind_heads_start_by_looking_back():
+    blocks = build(Recipe()).blocks
+    assert blocks[1].pattern.shape == (4, LENGTH, LENGTH) and not hasattr(blocks[-1], "pattern")
+    assert blocks[1].pattern[:, 8].argmax(-1).tolist() == [8, 7, 6, 5]
+
+
+def test_far_attention_sees_nothing_nearer():
+    torch.manual_seed(0)
+    one_layer = Relational(RelationalConfig(20, 12, 16, 1, 2, (), nearest=4)).requires_grad_(False)
+    tokens = torch.arange(12)[None]
+    before = one_layer(tokens)[0]
+    for changed in range(12):
+        other = tokens.clone()
+        other[0, changed] = 15
+        moved = ((one_layer(other)[0] - before).abs().amax(-1) > 1e-6).nonzero()[:, 0].tolist()
+        assert moved == [changed, *range(changed + 4, 12)]
+    assert build(Recipe()).cfg.nearest == 4 and build(Recipe(attention="free")).cfg.nearest == 0
 
 
 def test_documents_lose_their_last_ffns_first():
     model, tokens = fresh_model(), torch.randint(VOCABULARY, (3, LENGTH))
     kept = model(tokens, torch.tensor([0, 1, 2]))
-    for row, layers in enumerate([(1, 2), (2,), ()]):
+    for row, layers in enumerate([(2, 3), (3,), ()]):
         hooks = [(f"blocks.{layer}.hook_mlp_out", lambda value, hook: torch.zeros_like(value)) for layer in layers]
         torch.testing.assert_close(kept[row], model.run_with_hooks(tokens, fwd_hooks=hooks)[row])
 
@@ -108,8 +123,8 @@ def test_dropout_takes_the_documents_in_which_something_can_be_copied():
 
 def test_a_layer_that_does_not_exist_is_refused():
     for name in ("blind_layers", "ffn_layers"):
-        with pytest.raises(ValueError, match="no layer 3"):
-            RelationalConfig(10, 10, **{name: (1, 3)})
+        with pytest.raises(ValueError, match="no layer 4"):
+            RelationalConfig(10, 10, **{name: (1, 4)})
 
 
 def test_logits_added_by_the_sublayers_sum_to_the_answer_minus_argument():
