@@ -1016,7 +1016,8 @@ print(f"other seeds, all heads together: rho = {pooled['rho']:+.2f} over {pooled
 # <details><summary>What you should see</summary>
 #
 # Over four heads a rank correlation can only take a few values; do not read much into this model's. The pooled one,
-# over the heads of all other seeds, is what to quote.
+# over the heads of all other seeds, is what to quote. It has the paper's sign and not its strength, and its p says that
+# so few models do not settle the question.
 #
 # </details>
 #

@@ -24,7 +24,7 @@
 # - hold a score from weights against a measured effect, beside the baseline that costs nothing;
 # - turn an attention head like a knob, and say which controls such a demonstration needs.
 #
-# **Seven exercises, about 85 minutes, 41 points**, and one question for a human reader (5 points). Below every exercise
+# **Seven exercises, about 85 minutes, 40 points**, and one question for a human reader (5 points). Below every exercise
 # stands a `check(...)` line. Run it as often as you like: it tells you which case failed and, often, why. Hints are
 # folded, from a nudge to almost the answer. The chapter's page in the book tells the story and the mathematics.
 
@@ -650,8 +650,8 @@ for path in ("through query", "through keys"):
 #
 # </details>
 #
-# One network is one observation. The course trains the recipe with several seeds (`python -m
-# mechanisms.training.list_sweep`), and measures effects on the logit difference between the missing thing and those
+# One network is one observation. The course has trained the recipe with five seeds (`python -m
+# mechanisms.training.list_sweep`), and measured effects on the logit difference between the missing thing and those
 # got. The marks are means with 95% intervals, the faint dots single seeds. "Within layers" is the mean of the layers'
 # own correlations. "Given strength" is a *partial* rank correlation: what the score says among components that are
 # equally strong.
@@ -878,7 +878,7 @@ plots.plot_edit(lengths, accuracy, task.longest)
 # <details><summary>What you should see</summary>
 #
 # The three edits help at twelve things, by less than ten points; the fitted gains help by more than ten; on short
-# lists both cost next to nothing. Before you tell a story, read the table. Random directions do about as well as
+# lists both cost next to nothing. Before you tell a story, read the table. Random directions do nearly as well as
 # components, and the components with the *lowest* query scores at least as well as those with the highest. So what was
 # mended is real, but it was not the paper's mechanism: nothing here singles out the inhibition channels. The paper
 # edits inhibition channels and reports gains that are "often" above 20 points.

@@ -437,8 +437,8 @@ plots.plot_sets({"vanilla training": go_by(vanilla)}, "lab-dual-vanilla: the rig
 # A conclusion about *reading* needs a score that no such rule can win. Count the copula as a **third candidate** at the
 # first mask. Where the query stands still tells something: repeating place 1 it must be the noun, repeating place 2 the
 # adjective, since it is no copula. But in half of the sequences the query repeats place 3, and then it may be either:
-# no rule that cannot tell a copula is right in more than three sequences of four. And for the other side: put another
-# never-trained token **in the copula's place**, where it cannot be read. The rules do not mind.
+# on average no rule that cannot tell a copula is right in more than three sequences of four. And for the other side:
+# put another never-trained token **in the copula's place**, where it cannot be read. The rules do not mind.
 
 # %% role="demo"
 from mechanisms.training.dual_controls import answering, by_place, by_query, conflict_shares, controls, copying
@@ -463,11 +463,11 @@ print("\nvanilla training in a conflict:", ", ".join(f"{share:.1%} {name}" for n
 # <details><summary>What you should see</summary>
 #
 # Rules that read nothing get 100% of two, so 100% alone is no proof of reading. With the copula as a third candidate
-# they come to a half or three quarters, and the model stays at 100%: it takes the adjective, and it does not take the
-# copula, in either order, between tokens it has never seen. So it **does** read the structure. With another token for
-# the copula it falls to 76%, where the rules stay at 100%: it does not follow them; it goes by the copula, and without
-# it is right about as often as the query's place allows. (The rule that always repeats the query is at the dashed
-# line.)
+# they come to a half or about three quarters, and the model stays at 100%: it takes the adjective, and it does not take
+# the copula, in either order, between tokens it has never seen. So it **does** read the structure. With another token
+# for the copula it falls to 76%, where the rules stay at 100%: it does not follow them; it goes by the copula, and
+# without it is right about as often as the query's place allows. (The rule that always repeats the query is at the
+# dashed line.)
 #
 # The last line: whatever does not go by context in the conflict goes by tokens. "Neither" is empty, so the bar
 # of the conflict is exactly what it says.
@@ -719,6 +719,9 @@ plots.plot_sets(results, "At the end of training")
 # three are right of two *and* right of three: each of them reads where the copula is. With the copula replaced the
 # forgetful ones keep 85% and 88%, more than the query's place tells: when there is no copula to be read they fall back
 # on something like the rule of places, which the score of two rewards.
+#
+# The last bars: without the cue temporary forgetting is no better than a coin, even on frequent tokens. There was peace
+# for 900 steps, and the words *could* have been learned; but with the copula always there nothing asks for them.
 #
 # </details>
 #

@@ -9,7 +9,7 @@ A sequence has seven tokens: a context of three, a query, three masks. The conte
 ``noun cop adjective``; the query repeats the adjective (answer: adjective three times) or the noun (answer: adjective,
 noun, noun). So whoever reads the *structure* of the context, the place of the copula, can answer for any two tokens;
 and whoever has *learned* which tokens are adjectives can answer without looking at the structure. The task is the toy
-part of Anand et al., *Dual Process Learning* (2025). Sequences without a cue are ours: the copula is a mask at the end.
+part of Anand et al., *Dual Process Learning* (2025). Sequences without a cue are ours: both tokens, then a mask.
 """
 
 from __future__ import annotations
@@ -125,7 +125,8 @@ def slots(world: World, tokens: Int[Tensor, "n 7"]) -> tuple[Int[Tensor, " n"], 
 def hide_cue(
     world: World, tokens: Int[Tensor, "n 7"], which: Bool[Tensor, " n"], generator: torch.Generator
 ) -> Int[Tensor, "n 7"]:
-    """The sequences with the cue gone in ``which``: both tokens in random order, then a mask for the copula."""
+    """The sequences with the cue gone in ``which``: both tokens in random order, then a mask, in place 3, where a
+    copula never stands."""
     noun, adjective = slots(world, tokens)
     turned = torch.rand(len(tokens), generator=generator) < 0.5
     context = [

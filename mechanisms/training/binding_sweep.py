@@ -32,6 +32,7 @@ TABLE = Path(__file__).parents[1] / "data" / "binding_sweep.json"
 MAIN = "lab"
 OTHERS: dict[str, dict[str, Any]] = {
     "captions that name one": {"named": "some"},
+    "captions that name one, twice as long": {"named": "some", "steps": 2000},
     "ResNet": {"tower": "resnet"},
     "ResNet, captions that name one": {"tower": "resnet", "named": "some"},
     "trained twice as long": {"steps": 2000},

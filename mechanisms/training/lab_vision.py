@@ -46,7 +46,8 @@ SHIFT, LIGHT, VIEW_NOISE, VIEW_SCALE = 5, 0.15, 0.05, 10.0  # two views of an im
 class Recipe:
     """Everything that decides the trained weights, besides the machine's arithmetic.
 
-    ``self_supervised``: how the second tower learns, "denoise", "masked" or "views".
+    ``self_supervised``: how the second tower learns, "denoise", "masked" or "views". ``alike``: the share of batches of
+    "captions" in which all scenes have one size and one colour, so that the category alone tells their captions apart.
     """
 
     seed: int = 0
@@ -56,6 +57,7 @@ class Recipe:
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
     self_supervised: str = "views"
+    alike: float = 0.0
 
 
 @dataclass
@@ -189,6 +191,12 @@ SELF_SUPERVISED: dict[str, Make] = {"denoise": _denoise, "masked": _masked, "vie
 LANGUAGE: dict[str, Make] = {"labels": _labels, "captions": _captions}
 
 
+def like_one(labels: Int[Tensor, "n 3"], generator: torch.Generator) -> Int[Tensor, " m"]:
+    """The scenes that share size and colour with one that is drawn."""
+    one = labels[torch.randint(len(labels), (), generator=generator)]
+    return (labels[:, :CATEGORY] == one[:CATEGORY]).all(1).nonzero()[:, 0]
+
+
 def train_tower(name: str, recipe: Recipe, scenes: CreatureScenes) -> tuple[Tower, nn.Module | None, dict[str, float]]:
     """One of the four towers, trained; what it was trained with (a decoder, a text tower); its seconds and last loss.
 
@@ -212,7 +220,10 @@ def train_tower(name: str, recipe: Recipe, scenes: CreatureScenes) -> tuple[Towe
     steps = recipe.steps // 2 if twice else recipe.steps
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, total_steps=steps, pct_start=0.1)
     for _ in range(steps):
-        rows = torch.randint(len(images), (recipe.batch,), generator=generator)
+        among = torch.arange(len(images))
+        if name == "captions" and recipe.alike and torch.rand((), generator=generator) < recipe.alike:
+            among = like_one(scenes.labels, generator)
+        rows = among[torch.randint(len(among), (recipe.batch,), generator=generator)]
         loss = objective(tower, images[rows], scenes.labels[rows])
         optimizer.zero_grad()
         loss.backward()

@@ -3,8 +3,8 @@
 - ``python -m mechanisms.training.limber_sweep`` trains, for each seed, the language model, four encoders and their
   maps, measures them as the shipped models are measured, and keeps the result in
   ``mechanisms/data/limber_sweep.json`` at once: a sweep that was stopped goes on where it was;
-- ``OTHERS``: then the other ways to learn without language, in the place of the second encoder, with the shipped
-  language model;
+- ``OTHERS``: then one encoder trained in another way (without language: denoising, masked prediction; with captions:
+  every batch of one size and one colour), with the shipped language model;
 - ``summary`` gives means over seeds with Student's 95% intervals; ``aims`` the chapter's aims over all seeds.
 
 No run is left out of the file or of the summary.
@@ -32,12 +32,20 @@ from mechanisms.training.lab_lm import rounded
 
 TABLE = Path(__file__).parents[1] / "data" / "limber_sweep.json"
 MAIN = "lab"
-OTHERS = tuple(way for way in lab_vision.SELF_SUPERVISED if way != lab_vision.Recipe().self_supervised)
-CONDITIONS = {MAIN: 5, **dict.fromkeys(OTHERS, 3)}  # seeds of each, from 0 up
+ALIKE = "captions, alike"
+OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
+    **{
+        way: ("self-supervised", {"self_supervised": way})
+        for way in lab_vision.SELF_SUPERVISED
+        if way != lab_vision.Recipe().self_supervised
+    },
+    ALIKE: ("captions", {"alike": 1.0}),
+}  # which encoder, and what its recipe changes
+CONDITIONS = {MAIN: 5, **dict.fromkeys(OTHERS, 3), ALIKE: 5}  # seeds of each, from 0 up
 
 
 def run(seed: int, condition: str) -> dict[str, Any]:
-    """One seed, trained and measured; of the other ways to learn without language the second encoder alone."""
+    """One seed, trained and measured; of the other conditions the encoder that they are about alone."""
     recipe = lab_vision.Recipe(seed=seed)
     scenes = lab_vision.pool(recipe)
     if condition == MAIN:
@@ -46,15 +54,14 @@ def run(seed: int, condition: str) -> dict[str, Any]:
         report = limber.measure(encoders, lm, scenes, seed)
         seconds = {"language model": lm_progress.seconds, **{n: t["seconds"] for n, t in progress.towers.items()}}
         return {"seed": seed, "recipe": asdict(recipe), "seconds": seconds, **report}
-    recipe = lab_vision.Recipe(seed=seed, self_supervised=condition)
+    name, changed = OTHERS[condition]
+    recipe = lab_vision.Recipe(seed=seed, **changed)
     encoders = Encoders(TowerConfig())
-    encoders.towers["self-supervised"], _, told = lab_vision.train_tower("self-supervised", recipe, scenes)
-    encoders.standardise("self-supervised", scenes.images)
+    encoders.towers[name], _, told = lab_vision.train_tower(name, recipe, scenes)
+    encoders.standardise(name, scenes.images)
     encoders.eval().requires_grad_(False)
-    report = limber.measure(
-        encoders, models.load("lab-lm-scenes"), scenes, seed, names=("self-supervised",), blind=False
-    )
-    return {"seed": seed, "recipe": asdict(recipe), "seconds": {"self-supervised": told["seconds"]}, **report}
+    report = limber.measure(encoders, models.load("lab-lm-scenes"), scenes, seed, names=(name,), blind=False)
+    return {"seed": seed, "recipe": asdict(recipe), "seconds": {name: told["seconds"]}, **report}
 
 
 def load(path: Path = TABLE) -> dict[str, list[dict[str, Any]]]:
@@ -98,6 +105,16 @@ def difference(runs: Sequence[Mapping[str, Any]], one: str, other: str, what: st
     return mean_interval([found[one]["seen"][what] - found[other]["seen"][what] for found in runs])
 
 
+def across(
+    table: Mapping[str, Sequence[Mapping[str, Any]]], one: tuple[str, str], other: tuple[str, str], what: str
+) -> dict[str, float]:
+    """``difference`` between encoders of two conditions, each (condition, encoder), over the seeds that both have."""
+    first, second = (
+        {found["seed"]: found[name]["seen"][what] for found in table[condition]} for condition, name in (one, other)
+    )
+    return mean_interval([first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())])
+
+
 def aims(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The chapter's aims over seeds: how many seeds meet each, with mean, least and most of what was measured."""
     each = [limber.aims(found) for found in runs]
@@ -126,7 +143,7 @@ def main(argv: list[str] | None = None) -> int:
     for condition, runs in table.items():
         for name, found in summary(runs).items():
             line = "  ".join(f"{what} {v['mean']:.3f} [{v['low']:.3f}, {v['high']:.3f}]" for what, v in found.items())
-            print(f"{condition:8s} {name:16s} {line}")
+            print(f"{condition:15s} {name:16s} {line}")
     for row in aims(table[MAIN]) if table.get(MAIN) else []:
         told = f"{row['mean']:.3f} ({row['least']:.3f} to {row['most']:.3f})"
         print(f"{row['quantity']:50s} {row['aim']:14s} {told}  met in {row['met']} of {row['seeds']}")

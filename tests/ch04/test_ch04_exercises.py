@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from autograder.specs import chapters
 from mechanisms import models
 from mechanisms.data.missing_item import Task, lists
 from mechanisms.models.mover import Mover
@@ -130,3 +131,11 @@ def test_recall_adds_up(solution):
         shares = torch.stack([((length == n) & (place == p)).float().sum() for p in range(n)])
         mean = (found["by_place"][n, :n] * shares).nansum() / shares.sum()
         assert mean.item() == pytest.approx(found["by_length"][n].item(), abs=1e-5)
+
+
+def test_the_notebook_says_how_much_work_it_is(source):
+    exercises = chapters()["04_talking_heads"].exercises
+    points = sum(group.points for exercise in exercises for group in exercise.groups)
+    minutes = sum(exercise.card.minutes for exercise in exercises)
+    intro = source.read_text("utf-8").split("## Setup")[0]
+    assert len(exercises) == 7 and f"Seven exercises, about {5 * round(minutes / 5)} minutes, {points} points" in intro

@@ -132,6 +132,32 @@ def test_the_pattern_of_the_paper_holds_in_every_run():
         assert found["heads"]["TL"]["relation"][MIXED]["two-way, order"] < 0.58
 
 
+def shares(name, *keys):
+    return [binding_sweep.value(found, "zero-shot", *keys) for found in SWEEP[name]]
+
+
+def test_what_the_page_says_of_the_changed_recipes_is_in_the_sweep():
+    two, sides = ("two", SEEN, "five-way"), ("relation", SEEN, "two-way, whole caption")
+    assert min(shares("ResNet", *two)) > 1 / 3 and max(shares("ResNet", *sides)) < 0.55
+    both = "ResNet, captions that name one"
+    assert binding_sweep.over_seeds(SWEEP[both], "zero-shot", *two)["low"] > 0.5 and max(shares(both, *sides)) < 0.55
+    assert sum(share > 0.7 for share in shares(binding_sweep.MAIN, *sides)) == 4
+    assert sum(share < 0.5 for share in shares("captions that name one", "single", SEEN, "five-way")) == 4
+    longer = "captions that name one, twice as long"
+    binds, knows_sides = [x > 0.45 for x in shares(longer, *two)], [x > 0.9 for x in shares(longer, *sides)]
+    assert sum(binds) == 3 and binds == [not known for known in knows_sides]
+    assert sum(share > 0.4 for share in shares("trained twice as long", *two)) == 2
+    main = SWEEP[binding_sweep.MAIN]
+    for name, keys, excludes_no_change in (
+        ("trained twice as long", two, False),
+        ("crossed captions", two, False),
+        ("crossed captions", ("two", SEEN, "two-way, whole caption"), True),
+        ("ResNet", two, True),
+    ):
+        found = binding_sweep.difference(SWEEP[name], main, "zero-shot", *keys)
+        assert (found["low"] > 0) == excludes_no_change, (name, keys)
+
+
 def test_the_sweep_goes_on_where_it_stopped(tmp_path):
     asked = []
 

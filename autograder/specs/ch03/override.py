@@ -38,7 +38,7 @@ def _draw_planted(rng: Rng, share: float) -> dict[str, Any]:
 
 
 def _draw_lab(rng: Rng) -> dict[str, Any]:
-    pairs = lab(rng, "colors")
+    pairs = lab(rng, "colors", n=3)
     heads = [[0, head] for head in rng.permutation(live(0))[:2].tolist()]
     return {
         "net": ModelRef(MODEL),

@@ -38,8 +38,12 @@ def _draw_uneven(rng: Rng) -> dict[str, Any]:
     for _ in range(10):
         present.append(sorted(rng.choice(vocabulary, size=4, replace=False).tolist()))
         length = int(rng.integers(1, 5))
+        # No word twice in a caption: whether it would count twice is not what is asked here.
         candidates.append(
-            [" ".join(rng.choice(vocabulary, size=length).tolist()) for _ in range(int(rng.integers(2, 7)))]
+            [
+                " ".join(rng.choice(vocabulary, size=length, replace=False).tolist())
+                for _ in range(int(rng.integers(2, 7)))
+            ]
         )
     return {"present": present, "candidates": candidates}
 

@@ -10,22 +10,27 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.overrides import TorchFunctionMode
 
 from mechanisms.check.probes import probe
 
 
-class _Decompositions(TorchDispatchMode):
-    """Sees every singular value or eigenvalue decomposition that torch makes; ``widest`` is the largest's rank."""
+class _Decompositions(TorchFunctionMode):
+    """Sees every singular value or eigenvalue decomposition that torch makes; ``widest`` is the largest's rank.
+
+    (A TorchDispatchMode would see more, but the first one in a process costs more than a second of imports.)
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.widest = 0
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if any(part in str(func) for part in ("svd", "eig")):
-            self.widest = max(self.widest, min(args[0].shape[-2:]))
-        return func(*args, **(kwargs or {}))
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if any(part in getattr(func, "__name__", "") for part in ("svd", "eig")):
+            matrix = next(value for value in (*args, *kwargs.values()) if isinstance(value, torch.Tensor))
+            self.widest = max(self.widest, min(matrix.shape[-2:]))
+        return func(*args, **kwargs)
 
 
 def _turned(found: dict[str, Any], shape: tuple[int, int]) -> dict[str, Any]:
