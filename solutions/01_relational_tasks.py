@@ -94,7 +94,7 @@ names = lab.words()  # the word of every token id
 #
 # Two more things about how this model was made, because they shape what you will find. In layers 0 to 2 its attention
 # is **blind**: the pattern is a learned table, the same for every text, so that it reads the same places whatever
-# words stand there. (Layer 3 looks at the words, but only four places back or more, past the question itself.) And in
+# words stand there. (Layer 3 looks at the words, but only three places back or more, past the question itself.) And in
 # the last part of its training some documents had **no FFNs**, and only what can be copied counted in them.
 
 # %% role="demo"

@@ -27,9 +27,14 @@ from mechanisms.training.lab_lm import rounded
 from mechanisms.training.measure_relational import aims, measure, reach
 
 # "blind": in the first three layers the attention pattern is the same for every text, so that it cannot react to which
-# cue stands where, and FFN 2 is the first sublayer that can put two cues together; the last layer looks four places
-# back or more, past everything that the question itself holds.
-ATTENTION = {"blind": {"blind_layers": (0, 1, 2), "nearest": 4}, "free": {}}
+# cue stands where, and FFN 2 is the first sublayer that can put two cues together; the last layer looks three places
+# back or more, past the three words of the question. "near": the same, but the last layer may look at the question.
+ATTENTION = {
+    "blind": {"blind_layers": (0, 1, 2), "nearest": 3},
+    "near": {"blind_layers": (0, 1, 2)},
+    "free": {},
+}
+DROPOUT_ON = ("copies", "blocks")
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Recipe:
     ``table``: see ``Task``. ``attention``: a key of ``ATTENTION``. Training has two parts, each with a learning rate
     that rises and falls. In the second, of ``copying_steps``, a share ``ffn_dropout`` of the documents in which
     something can be copied lose the last FFN, half of these both, and in such a document nothing but what can be copied
-    counts (see ``copyable``).
+    counts (see ``copyable``). ``dropout_on``: "copies", or "blocks" if facts shall keep all FFNs.
     """
 
     seed: int = 3
@@ -49,11 +54,17 @@ class Recipe:
     attention: str = "blind"
     copying_steps: int = 500
     ffn_dropout: float = 0.4
+    dropout_on: str = "copies"
     batch: int = 128
     learning_rate: float = 3e-3
     copying_rate: float = 2e-3
     weight_decay: float = 0.1
     warm_up: int = 100
+
+    def __post_init__(self) -> None:
+        for name, known in (("attention", tuple(ATTENTION)), ("dropout_on", DROPOUT_ON)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
 
     def task(self) -> Task:
         return Task(self.table, self.seed)
@@ -74,7 +85,7 @@ def build(recipe: Recipe) -> Relational:
 
 
 def kept_ffns(
-    share: float, tokens: torch.Tensor, weights: torch.Tensor, generator: torch.Generator
+    recipe: Recipe, share: float, tokens: torch.Tensor, weights: torch.Tensor, generator: torch.Generator
 ) -> tuple[torch.Tensor | None, torch.Tensor]:
     """How many FFNs each document of a batch keeps [batch], and the loss weights [batch, pos] to go with it.
 
@@ -83,7 +94,7 @@ def kept_ffns(
     """
     if not share:
         return None, weights
-    possible = copyable(tokens)
+    possible = copyable(tokens, facts_too=recipe.dropout_on == "copies")
     draw = torch.rand(len(tokens), generator=generator)
     draw[~possible.any(1)] = 1.0
     weights = torch.where((draw < share)[:, None] & ~possible, 0.0, weights)
@@ -116,7 +127,7 @@ def train(
             cosine = 0.5 * (1 + math.cos(math.pi * step / steps)) + 0.02
             for group in optimizer.param_groups:
                 group["lr"] = rate * min(1.0, (step + 1) / recipe.warm_up) * cosine
-            loss = _loss(model, *batch(task, recipe.batch, generator), dropout, generator, device)
+            loss = _loss(recipe, model, *batch(task, recipe.batch, generator), dropout, generator, device)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -128,6 +139,7 @@ def train(
 
 
 def _loss(
+    recipe: Recipe,
     model: Relational,
     tokens: torch.Tensor,
     weights: torch.Tensor,
@@ -135,7 +147,7 @@ def _loss(
     generator: torch.Generator,
     device: str,
 ) -> torch.Tensor:
-    kept, weights = kept_ffns(dropout, tokens, weights, generator)
+    kept, weights = kept_ffns(recipe, dropout, tokens, weights, generator)
     tokens, weights = tokens.to(device), weights.to(device)[:, 1:].flatten()
     logits = model(tokens[:, :-1], kept if kept is None else kept.to(device))
     losses = torch.nn.functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten(), reduction="none")
@@ -146,7 +158,7 @@ def write_checkpoint(model: Relational, recipe: Recipe, progress: Progress, devi
     """Writes config and weights, measures the model as students load it, and writes card.json."""
     save(model, folder)
     report = measure_checkpoint(folder, recipe)
-    name = "control" if recipe.table == "random" else {"blind": "lab", "free": "free"}[recipe.attention]
+    name = "control" if recipe.table == "random" else {"blind": "lab"}.get(recipe.attention, recipe.attention)
     changed = {item.name for item in fields(recipe) if getattr(recipe, item.name) != item.default}
     flags = "".join(f" --{key.replace('_', '-')} {getattr(recipe, key)}" for key in asdict(recipe) if key in changed)
     card = {

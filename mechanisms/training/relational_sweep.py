@@ -19,14 +19,17 @@ import torch
 from mechanisms.files import atomic_write
 from mechanisms.training.lab_lm import rounded
 from mechanisms.training.lab_relational import Recipe, train, write_checkpoint
-from mechanisms.training.measure_relational import mean, measure
+from mechanisms.training.measure_relational import mean, measure, reach
 
 TABLE = Path(__file__).parents[1] / "data" / "relational_sweep.json"
-# The claim's seeds, the control's, and what becomes of the effects when attention may react to the cues.
+SEEDS = range(5)
+# The claim's seeds, the control's, and what becomes of the effects without each choice that favours them.
 RUNS = (
-    *(("regular", Recipe(seed=seed)) for seed in range(5)),
-    *(("random table", Recipe(seed=seed, table="random")) for seed in range(3)),
-    *(("free attention", Recipe(seed=seed, attention="free")) for seed in (0, 3)),
+    *(("regular", Recipe(seed=seed)) for seed in SEEDS),
+    *(("random table", Recipe(seed=seed, table="random")) for seed in SEEDS),
+    *(("free attention", Recipe(seed=seed, attention="free")) for seed in SEEDS),
+    *(("dropout on blocks", Recipe(seed=seed, dropout_on="blocks")) for seed in SEEDS),
+    *(("last layer near", Recipe(seed=seed, attention="near")) for seed in SEEDS),
 )
 BEFORE = ", before"  # what a condition is called before the first document lost an FFN
 
@@ -99,7 +102,15 @@ def _run(recipe: Recipe, folder: Path | None) -> dict[str, Any]:
     model, progress = train(recipe, halfway=lambda model: before.update(measure(model, recipe.task())))
     if folder is not None:
         write_checkpoint(model, recipe, progress, "cpu", folder)
-    return rounded({**measure(model, recipe.task()), "before": before})
+    task = recipe.task()
+    return rounded({**measure(model, task), "reach": reach(model, task), "before": before})
+
+
+def _keep(run: dict[str, Any], path: Path) -> None:
+    """Adds a run to the file, in the order of ``RUNS``; read again, for another process may have added to it."""
+    order = [asdict(recipe) for _, recipe in RUNS]
+    runs = sorted([*load(path), run], key=lambda run: order.index(run["recipe"]))
+    atomic_write(path, "[\n" + ",\n".join(" " + json.dumps(run) for run in runs) + "\n]\n")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -107,22 +118,25 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m mechanisms.training.relational_sweep", description=__doc__)
     parser.add_argument("--out", type=Path, default=TABLE)
     parser.add_argument("--checkpoints", type=Path, help="a folder that gets every trained model")
+    parser.add_argument("--only", nargs="*", metavar="CONDITION", help="make the missing runs of these alone")
     parser.add_argument("--print", action="store_true", help="describe the runs, train nothing")
     options = parser.parse_args(argv)
-    runs = load(options.out)
     if options.print:
+        runs = load(options.out)
         print("\n".join(line(part) for run in runs for part in (halfway(run), run)))
         print("Not yet made:", "; ".join(unfinished(runs)) or "nothing")
         return 0
     torch.set_num_threads(1)
     for condition, recipe in RUNS:
-        if any(run["recipe"] == asdict(recipe) for run in runs):
+        if options.only and condition not in options.only:
+            continue
+        if any(run["recipe"] == asdict(recipe) for run in load(options.out)):
             continue
         name = f"{condition}-{recipe.seed}".replace(" ", "-")
         found = _run(recipe, options.checkpoints and options.checkpoints / name)
-        runs.append({"condition": condition, "recipe": asdict(recipe), **found})
-        atomic_write(options.out, "[\n" + ",\n".join(" " + json.dumps(run) for run in runs) + "\n]\n")
-        print(line(runs[-1]), flush=True)
+        run = {"condition": condition, "recipe": asdict(recipe), **found}
+        _keep(run, options.out)
+        print(line(run), flush=True)
     return 0
 
 

@@ -81,10 +81,10 @@ def test_injecting_nothing_changes_nothing_and_replacing_by_nothing_removes(solu
     prompts, *_ = facts()
     before = trained(prompts)[:, -1]
     nothing = torch.zeros(64)
-    torch.testing.assert_close(solution["inject"](trained, prompts, nothing, [1, 2], False), before)
+    torch.testing.assert_close(solution["inject"](trained, prompts, nothing, [2, 3], False), before)
     torch.testing.assert_close(solution["inject"](trained, prompts, nothing, [], True), before)
     removed = solution["drop_ffns"](trained, prompts, 0.5)
-    torch.testing.assert_close(solution["inject"](trained, prompts, nothing, [2], True), removed)
+    torch.testing.assert_close(solution["inject"](trained, prompts, nothing, [3], True), removed)
     torch.testing.assert_close(trained(prompts)[:, -1], before, rtol=0, atol=0)
 
 

@@ -23,7 +23,7 @@ from mechanisms.data.relations import (
 )
 from mechanisms.models.relational import Relational, RelationalConfig
 from mechanisms.training import relational_sweep
-from mechanisms.training.lab_relational import Recipe, build, kept_ffns, train
+from mechanisms.training.lab_relational import ATTENTION, Recipe, build, kept_ffns, train
 from mechanisms.training.measure_relational import curves, measure
 
 
@@ -95,7 +95,15 @@ def test_far_attention_sees_nothing_nearer():
         other[0, changed] = 15
         moved = ((one_layer(other)[0] - before).abs().amax(-1) > 1e-6).nonzero()[:, 0].tolist()
         assert moved == [changed, *range(changed + 4, 12)]
-    assert build(Recipe()).cfg.nearest == 4 and build(Recipe(attention="free")).cfg.nearest == 0
+    looks = {attention: build(Recipe(attention=attention)).cfg for attention in ATTENTION}
+    assert {name: cfg.nearest for name, cfg in looks.items()} == {"blind": 3, "near": 0, "free": 0}
+    assert looks["near"].blind_layers == looks["blind"].blind_layers == (0, 1, 2) and looks["free"].blind_layers == ()
+
+
+def test_a_recipe_that_does_not_exist_is_refused():
+    for name in ("attention", "dropout_on"):
+        with pytest.raises(ValueError, match=f"{name} must be one of .*, not 'half'"):
+            Recipe(**{name: "half"})
 
 
 def test_documents_lose_their_last_ffns_first():
@@ -109,9 +117,9 @@ def test_documents_lose_their_last_ffns_first():
 def test_dropout_takes_the_documents_in_which_something_can_be_copied():
     draw = torch.Generator().manual_seed(0)
     tokens, weights = batch(Task(), 4000, draw)
-    kept, same = kept_ffns(0.0, tokens, weights, draw)
+    kept, same = kept_ffns(Recipe(), 0.0, tokens, weights, draw)
     assert kept is None and same is weights
-    kept, changed = kept_ffns(0.4, tokens, weights, draw)
+    kept, changed = kept_ffns(Recipe(), 0.4, tokens, weights, draw)
     possible, lost = copyable(tokens), kept < 2
     some = possible.any(1)
     assert not lost[~some].any() and 0.3 < some.float().mean() < 0.9
@@ -119,6 +127,16 @@ def test_dropout_takes_the_documents_in_which_something_can_be_copied():
     assert (changed[lost][~possible[lost]] == 0).all()
     assert torch.equal(changed[lost][possible[lost]], weights[lost][possible[lost]])
     assert torch.equal(changed[~lost], weights[~lost])
+
+
+def test_with_dropout_on_blocks_facts_keep_all_ffns():
+    draw = torch.Generator().manual_seed(0)
+    tokens, weights = batch(Task(), 2000, draw)
+    kept, changed = kept_ffns(Recipe(dropout_on="blocks"), 0.4, tokens, weights, draw)
+    facts, lost = tokens[:, 0] >= FIRST_CUES, kept < 2
+    assert not lost[facts].any() and torch.equal(changed[facts], weights[facts])
+    blocks = copyable(tokens, facts_too=False).any(1)
+    assert not facts[blocks].any() and lost[blocks].float().mean().item() == pytest.approx(0.4, abs=0.06)
 
 
 def test_a_layer_that_does_not_exist_is_refused():
