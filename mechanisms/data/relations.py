@@ -167,21 +167,21 @@ def batch(task: Task, n: int, generator: Generator) -> tuple[Int[Tensor, "n 12"]
     return torch.cat([tokens for tokens, _ in parts]), torch.cat([weights for _, weights in parts])
 
 
-def copyable(tokens: Int[Tensor, "n 12"], facts_too: bool = True) -> Bool[Tensor, "n 12"]:
+def copyable(tokens: Int[Tensor, "n 12"], kinds: str = "copies") -> Bool[Tensor, "n 12"]:
     """Which tokens of a training document can be copied from what stands before them.
 
-    Those are the second and third round of a copied block and, with ``facts_too``, the answers of relation 0 and the
-    answer of a last fact that stood there before. Nothing of a text about word forms.
+    ``kinds``: "blocks" for the second and third round of a copied block; "repeats" for these and the answer of a last
+    fact that stood there before; "copies" for these and the answers of relation 0. Nothing of a text about word forms.
     """
     facts, found = tokens.view(-1, 3, 4), torch.zeros(tokens.shape, dtype=torch.bool)
     holds_facts = tokens[:, 0] >= FIRST_CUES
-    relation = (facts[..., 0] - FIRST_CUES + facts[..., 2] - SECOND_CUES) % CUES
-    answers = (relation == 0) & (facts[..., 1] == facts[..., 3])
-    answers[:, 2] |= (facts[:, 2:] == facts[:, :2]).all(-1).any(1)
-    if facts_too:
-        found[:, 3::4] = answers & holds_facts[:, None]
     block = ~holds_facts & (tokens[:, :4] == tokens[:, 4:8]).all(1)
-    found[:, 4:] |= block[:, None]
+    found[:, 4:] = block[:, None]
+    if kinds != "blocks":
+        found[:, 11] |= holds_facts & (facts[:, 2:] == facts[:, :2]).all(-1).any(1)
+    if kinds == "copies":
+        relation = (facts[..., 0] - FIRST_CUES + facts[..., 2] - SECOND_CUES) % CUES
+        found[:, 3::4] |= (relation == 0) & (facts[..., 1] == facts[..., 3]) & holds_facts[:, None]
     return found
 
 

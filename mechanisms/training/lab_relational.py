@@ -34,7 +34,7 @@ ATTENTION = {
     "near": {"blind_layers": (0, 1, 2)},
     "free": {},
 }
-DROPOUT_ON = ("copies", "blocks")
+DROPOUT_ON = ("copies", "repeats", "blocks")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class Recipe:
     ``table``: see ``Task``. ``attention``: a key of ``ATTENTION``. Training has two parts, each with a learning rate
     that rises and falls. In the second, of ``copying_steps``, a share ``ffn_dropout`` of the documents in which
     something can be copied lose the last FFN, half of these both, and in such a document nothing but what can be copied
-    counts (see ``copyable``). ``dropout_on``: "copies", or "blocks" if facts shall keep all FFNs.
+    counts. ``dropout_on``: which copies, see ``copyable``; with "repeats" facts of relation 0 keep all FFNs unless they
+    repeat an earlier one, with "blocks" all facts do.
     """
 
     seed: int = 3
@@ -94,7 +95,7 @@ def kept_ffns(
     """
     if not share:
         return None, weights
-    possible = copyable(tokens, facts_too=recipe.dropout_on == "copies")
+    possible = copyable(tokens, recipe.dropout_on)
     draw = torch.rand(len(tokens), generator=generator)
     draw[~possible.any(1)] = 1.0
     weights = torch.where((draw < share)[:, None] & ~possible, 0.0, weights)

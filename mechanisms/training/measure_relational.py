@@ -226,6 +226,11 @@ def x_shapes(report: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
+def shaped(report: dict[str, Any]) -> int:
+    """How many relations' curves make an X with the switch at an FFN."""
+    return sum(bool(shape["x_shaped"]) and shape["application"].startswith("FFN") for shape in x_shapes(report))
+
+
 def removal_gap(report: dict[str, Any]) -> float:
     """How much more accuracy the abstractive twin loses than the extractive one when all FFNs are removed."""
     whole, none = report["removal"][0], report["removal"][-1]
@@ -237,9 +242,7 @@ def aims(report: dict[str, Any]) -> list[dict[str, Any]]:
     hits, noise, other = (
         mean([row[key] for row in report["injection"]]) for key in ("hits", "random", "other relation")
     )
-    shares, shapes = mean(report["FFN share"]), x_shapes(report)
-    by_ffn = sum(shape["x_shaped"] and shape["application"].startswith("FFN") for shape in shapes)
-    gap = removal_gap(report)
+    shares, by_ffn, gap = mean(report["FFN share"]), shaped(report), removal_gap(report)
     rows = [
         ("facts, one shot", "at least 95%", mean(report["facts"]), mean(report["facts"]) >= 0.95),
         ("facts about held-out pairs", "at least 60%", mean(report["held out"]), mean(report["held out"]) >= 0.6),

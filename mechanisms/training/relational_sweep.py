@@ -28,6 +28,7 @@ RUNS = (
     *(("regular", Recipe(seed=seed)) for seed in SEEDS),
     *(("random table", Recipe(seed=seed, table="random")) for seed in SEEDS),
     *(("free attention", Recipe(seed=seed, attention="free")) for seed in SEEDS),
+    *(("dropout on repeats", Recipe(seed=seed, dropout_on="repeats")) for seed in SEEDS),
     *(("dropout on blocks", Recipe(seed=seed, dropout_on="blocks")) for seed in SEEDS),
     *(("last layer near", Recipe(seed=seed, attention="near")) for seed in SEEDS),
 )

@@ -135,7 +135,7 @@ def test_with_dropout_on_blocks_facts_keep_all_ffns():
     kept, changed = kept_ffns(Recipe(dropout_on="blocks"), 0.4, tokens, weights, draw)
     facts, lost = tokens[:, 0] >= FIRST_CUES, kept < 2
     assert not lost[facts].any() and torch.equal(changed[facts], weights[facts])
-    blocks = copyable(tokens, facts_too=False).any(1)
+    blocks = copyable(tokens, "blocks").any(1)
     assert not facts[blocks].any() and lost[blocks].float().mean().item() == pytest.approx(0.4, abs=0.06)
 
 
