@@ -86,7 +86,7 @@ lab-gate: setup ## Train the attention-only model of chapter 05 again from its r
 
 lab-relational: setup ## Train the three models of chapter 01 again from their recipe
 	@$(BIN)/python -m mechanisms.training lab-relational
-	@$(BIN)/python -m mechanisms.training lab-relational --table random \
+	@$(BIN)/python -m mechanisms.training lab-relational --table random --steps 3000 \
 	  --out mechanisms/models/weights/control-relational
 	@$(BIN)/python -m mechanisms.training lab-relational --attention free \
 	  --out mechanisms/models/weights/free-relational

@@ -49,7 +49,7 @@ class Recipe:
     repeat an earlier one, with "blocks" all facts do.
     """
 
-    seed: int = 3
+    seed: int = 0
     steps: int = 1000
     table: str = "regular"
     attention: str = "blind"

@@ -130,8 +130,14 @@ def test_what_can_be_copied():
             list(range(12)),
         ]
     )
-    expected = [{3, 11}, {7}, {11}, set(range(4, 12)), set()]
-    assert [set(row.nonzero()[:, 0].tolist()) for row in copyable(documents)] == expected
+    block = set(range(4, 12))
+    expected = {
+        "copies": [{3, 11}, {7}, {11}, block, set()],
+        "repeats": [{11}, set(), {11}, block, set()],
+        "blocks": [set(), set(), set(), block, set()],
+    }
+    for kinds, rows in expected.items():
+        assert [set(row.nonzero()[:, 0].tolist()) for row in copyable(documents, kinds)] == rows, kinds
 
 
 def test_contexts_and_batches():
