@@ -131,12 +131,12 @@ def test_dropout_takes_the_documents_in_which_something_can_be_copied():
 
 def test_with_dropout_on_blocks_facts_keep_all_ffns():
     draw = torch.Generator().manual_seed(0)
-    tokens, weights = batch(Task(), 2000, draw)
+    tokens, weights = batch(Task(), 20000, draw)
     kept, changed = kept_ffns(Recipe(dropout_on="blocks"), 0.4, tokens, weights, draw)
     facts, lost = tokens[:, 0] >= FIRST_CUES, kept < 2
     assert not lost[facts].any() and torch.equal(changed[facts], weights[facts])
     blocks = copyable(tokens, "blocks").any(1)
-    assert not facts[blocks].any() and lost[blocks].float().mean().item() == pytest.approx(0.4, abs=0.06)
+    assert not facts[blocks].any() and lost[blocks].float().mean().item() == pytest.approx(0.4, abs=0.03)
 
 
 def test_a_layer_that_does_not_exist_is_refused():
