@@ -583,8 +583,10 @@ for relation in range(1, FORMS):
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Without the vector the model copies: *jump → jump*. With it most words appear in the right form. All of that from a
-# vector that was taken from a single prompt about another verb. Is it much or little? By itself this list cannot say.
+# Without the vector the model copies: *jump → jump*. With it many words appear in the right form, and all of that from
+# a vector that was taken from a single prompt about another verb. The lists differ: past and upper case follow nearly
+# everywhere, this plural vector hardly at all. Is that much or little? By itself no such list can say, and six
+# contexts are too few.
 #
 # </details>
 #
