@@ -728,9 +728,10 @@ plots.plot_injection({name: effect["hits"] for name, effect in controls.items()}
 #
 # The control knows its facts, and it does not fail altogether: the own vector hits much less often than in
 # `lab-relational`, but clearly more often than its own two controls. How can a random table have a vector? Its curves
-# tell (draw them!): the answer leads after FFN **3**. FFN 2 writes *which relation it is*, and FFN 3 looks up the pair
-# of word and relation in the table. Your vector names the relation, and the lookup does the rest. So hits on words
-# that stand in the table do not prove arithmetic yet. Words that no fact ever named do better: see below.
+# give a hint (draw them!): the answer leads after FFN **3**. It seems that FFN 2 says *which relation it is*, and FFN 3
+# looks up the pair of word and relation in the table. Your vector names the relation, and the lookup does the rest. So
+# hits on words that stand in the table do not prove arithmetic yet. Words that no fact ever named are the better test:
+# see below.
 #
 # </details>
 #
