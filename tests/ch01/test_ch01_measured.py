@@ -104,6 +104,14 @@ def test_without_the_choices_the_two_effects_are_gone():
     assert all(shaped(run) < 3 for run in SWEEP["free attention"])
 
 
+def test_where_nothing_asked_for_it_there_is_no_x_and_the_transfer_stays():
+    for name in ("dropout on repeats", "dropout on blocks"):
+        for run in SWEEP[name]:
+            assert shaped(run) == 0 and relational_sweep.holds(run) and relational_sweep.hits(run)["own"] > 0.2
+    assert all(removal_gap(run) > 0.6 for run in SWEEP["dropout on repeats"])
+    assert all(0.2 < removal_gap(run) < 0.5 for run in SWEEP["dropout on blocks"])
+
+
 def test_the_control_looks_up_and_transfers_little():
     best = max(relational_sweep.hits(run)["own"] for run in SWEEP["random table"])
     assert best < 0.5 * min(relational_sweep.hits(run)["own"] for run in SWEEP["regular"])
