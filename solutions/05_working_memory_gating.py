@@ -133,9 +133,9 @@ trial_stepper([trial_steps(model, stream, task) for stream in streams[:3]], star
 # <details><summary>What you should see</summary>
 #
 # The line above the table says what each register holds before the marked tuple, and what the model answers. Watch an
-# *ignore*: the symbol is asked about, answered, and then gone. In most steps the bars of at least one head stand on a
-# row with the register that is asked for, and on the row that filled it *last*. The answer column shows earlier
-# answers only: they stand in the stream, and the model may read them as well.
+# *ignore*: the symbol is asked about and answered, and no register takes it up. In most steps the bars of at least one
+# head stand on a row with the register that is asked for, and on the row that filled it *last*. The answer column shows
+# earlier answers only: they stand in the stream, and the model may read them as well.
 #
 # </details>
 #
@@ -236,9 +236,10 @@ plots.plot_balance(mine["same"], filled)
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Where a register holds something, half of the answers are "same" (the green line stays at 50%). Over all tuples it is
-# less, because registers are empty at the start of a stream. Always answering "different" is therefore right in about
-# 69% of the tuples. Remember this number: it is the accuracy of a network that has learned nothing at all.
+# Where a register holds something, half of the answers are "same" (the green line stays near 50%). Over all tuples it
+# is less, because registers are empty at the start of a stream. Always answering "different" is therefore right in
+# about two tuples of three (one minus the first number above). Remember it: it is the accuracy of a network that has
+# learned nothing at all.
 #
 # </details>
 #
@@ -415,7 +416,8 @@ plots.plot_rules(scores)
 # ## 5 · Train it
 #
 # The model has two layers with two attention heads each, 64 dimensions, and **no MLPs**: attention is all it has. It
-# reads the words of a stream, answers included, and predicts the next one. At position $i$ the logits predict token
+# reads the words of a stream, answers included, and predicts the next one. (Layers, like heads, are counted from 0: the
+# second layer is layer 1.) At position $i$ the logits predict token
 # $i + 1$, so **the answer is predicted at the symbol**.
 #
 # ```text
@@ -486,8 +488,10 @@ plots.plot_curve(curve, rules, title)
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Three phases. First the accuracy jumps to what "always different" gives and sits there. Then it climbs steeply, within
-# a few hundred steps, past "last mention"; the dash-dotted line, accuracy on adversarial items, is far lower at that
+# Three phases. At the first measurement the accuracy is already what "always different" gives, and it stays there for a
+# while (the dash-dotted line, accuracy on adversarial items, starts at two thirds: two of the three traps want
+# "different"). Then it climbs steeply, within
+# a few hundred steps, past "last mention"; the dash-dotted line is far lower at that
 # moment and *then* catches up: the model first finds what most answers need, and only then what the rare ones need.
 # Past "ever stored" none of the three rules explains the accuracy; whether the model gates, the dash-dotted line has to
 # say. The right panel shows the same in the loss, which keeps falling by whole
@@ -738,19 +742,21 @@ plots.plot_attention(words, corrupt_cache[pattern][0, :, -1], f"Corrupt: positio
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# All of the effect sits in the keys *at the edited tuple*; both heads take part. In the two attention figures find the
-# edited tuple (marked by an arrow in the lower one). As long as it was stored, the last position looks at it; once it
-# is ignored, the same query, unchanged, looks elsewhere: the door at that position has been closed when the tuple was
-# read, long before anybody asked.
+# What the keys carry, they carry *at the edited tuple*: elsewhere they do next to nothing. Both heads take part, and
+# their shares need not add up to that of both together, since the answer is not linear in them. In the two attention
+# figures find the edited tuple (marked by an arrow in the lower one). As long as it was stored, the last position looks
+# at it; once it is ignored, the same query, unchanged, looks elsewhere: the door at that position has been closed when
+# the tuple was read, long before anybody asked.
 #
 # </details>
 #
 # ## 7 · Over many seeds
 #
 # One trained network is one observation. The course's sweep trained the recipe over several seeds, and with one thing
-# changed at a time (`python -m mechanisms.training.gating_sweep`). Two of the changes are **controls**: tasks that look
-# the same but do not need a gate. In *no ignore* the word "ignore" occurs and is not obeyed. In *split set* every
-# symbol belongs to one register, so the symbol alone says which register is meant.
+# changed at a time (`python -m mechanisms.training.gating_sweep`). *No lures*: ordinary streams only, and half of the
+# steps. *Whole view*: a first layer that sees the whole stream, as in a vanilla transformer. Two of the changes are
+# **controls**: tasks that look the same but do not need a gate. In *no ignore* the word "ignore" occurs and is not
+# obeyed. In *split set* every symbol belongs to one register, so the symbol alone says which register is meant.
 #
 # Before you look at curves, decide how a training is counted.
 #
@@ -877,8 +883,8 @@ claims_table(
 # A headline: "*AI grows the same memory gates as the human brain.*" In six to ten sentences, say what your notebook
 # supports and what it does not.
 #
-# - State the evidence for an input gate and for an output gate with your numbers, each with the two comparisons that
-#   make it evidence. (2 points)
+# - State the evidence for an input gate and for an output gate with your numbers, each with its two comparisons: what
+#   the other two kinds of vector carry. (2 points)
 # - A classmate says: "my network has 94%, so it gates". Answer with numbers from section 4. (1 point)
 # - In a brain, an item that is not let in is gone. Is it gone here? Say what the attention of this model could still
 #   reach, and what that means for the word "memory". (1 point)

@@ -144,8 +144,8 @@ plots.plot_steps(steps, {micro: opt[0] for micro, (_, opt) in pieces.items()})
 # - on **one** GPU, sharding without offloading: the shard is the whole, so nothing is saved.
 #
 # And return an **empty list** when no setting can run at all: if the batch does not divide by the number of GPUs; if a
-# GPU's share of it is no power of two (micro batches will be doubled until they reach it); or if the precision is
-# `"bf16"` on a GPU older than Ampere, which has none.
+# GPU's share of it is no power of two, of which 1 is the first (micro batches will be doubled until they reach it); or
+# if the precision is `"bf16"` on a GPU older than Ampere, which has none.
 
 
 # %% role="solution" exercise="enumerate_settings"
@@ -289,7 +289,7 @@ def step_on_paper(settings, n_gpus):
 
 zero_1 = settings_from({"checkpointing": False, "sharding": "zero_1", "offloading": False})
 best_micro = largest_micro_batch(step_on_paper(zero_1, 4), limit=1024 // 4)
-print(f"Pythia-1B on one of four A100 with 80 GB, ZeRO-1: micro batches of up to {best_micro} sequences")
+print(f"Pythia-1B on one of four {gpu.name}, ZeRO-1: micro batches of up to {best_micro} sequences")
 plots.plot_memory({m: memory_parts(spec, m, zero_1, 4) for m in (1, 2, 4, 8, 16, 32)}, gpu.memory_gb)
 
 # %% [markdown]
@@ -307,16 +307,18 @@ for setting in enumerate_settings(4, spec.batch, "bf16", gpu.ampere, SHARDING):
     if micro:
         acc, opt = seconds_on_paper(spec, settings, gpu, 4, micro)
         found[f"{settings.label} (micro batch {micro})"] = step_time([acc], [opt], spec.batch, 4, micro, warmup=0)
-plots.plot_search(found, "Pythia-1B on four GPUs that exist on paper only")
+plots.plot_search(found, f"Pythia-1B on four {gpu.name} that exist on paper only")
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
 # The memory model gives 16 sequences, the micro batch of the authors' best setting on four A100 (so does their code:
 # ZeRO-1, no checkpointing, no offloading, micro batch 16). In the ranking, settings with checkpointing reach larger
-# micro batches and still lose: they pay a third more work for memory that this GPU does not lack. Offloading costs
-# little while 16 micro batches share one update. On GPUs with 24 GB sharding begins to pay: "zero_2" doubles the micro
-# batch that "none" leaves room for. Put `GPUS["rtx3090"]` into the first of the two cells, run both again, and look.
+# micro batches and still lose: they pay a third more work for memory that this GPU does not lack. Settings that differ
+# in nothing the machine on paper knows of (a kind of FSDP and the stage of ZeRO that shares the same) come out alike.
+# Offloading costs little while 16 micro batches share one update, and about a tenth where the weights travel too. On
+# GPUs with 24 GB sharding begins to pay: "zero_2" doubles the micro batch that "none" leaves room for. Put
+# `GPUS["rtx3090"]` into the first of the two cells, run both again, and look.
 #
 # </details>
 #
@@ -450,8 +452,11 @@ plots.plot_checkpointing(kept, seconds)
 # <details><summary>What you should see</summary>
 #
 # The dots lie near the line: two means of five measurements each predict a step of up to 64 micro batches. On two noisy
-# cores an error of 10 to 25% is normal (something else ran while one of the two was measured: run the cell again). On a
-# GPU expect a few percent. The larger micro batches are faster per step; beyond some size they gain nothing more,
+# cores an error of 10 to 25% is normal (something else ran while one of the two was measured: run the cell again). If
+# most dots lie outside the grey band, on the same side, and stay there when you run the cell again, something is
+# systematic: dots below the line mean that a long step is slower than its pieces (a machine that heats up and slows
+# down, or that has too little memory), dots above that the pieces were timed too slow (too little warm-up). On a GPU
+# expect a few percent. The larger micro batches are faster per step; beyond some size they gain nothing more,
 # because the device is busy already.
 #
 # Checkpointing keeps a fraction of the bytes. In theory it repeats the forward pass, a third of the work, so about 1.33
@@ -737,12 +742,19 @@ for point in PAPER_POINTS:
         f"{point.n} x {GPUS[point.gpu].name:17}: ${cost['machine']:>9,.0f} to buy, {point.days:5.1f} days reported, "
         f"${cost['training']:,.0f} of the machine's life"
     )
+    peaks = {"half": GPUS[point.gpu].half, "tf32": GPUS[point.gpu].tf32}
+    slower_days = utilisation(work, spec.batch, spec.steps, point.n, peaks, "bf16", 1.0)["analytic_days"] / 0.4
+    cost = hardware_cost(point.n, GPUS[point.gpu].price, slower_days)
+    print(f"{'':40}{slower_days:5.1f} days at 40% of the peak, ${cost['training']:,.0f} of the machine's life")
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
 # \$127,500 for 8 days or \$4,100 for 108 days: the title of the paper. Divided by the machine's life, though, one
-# training costs a few hundred dollars on either. Expensive machines are not wasteful, they are hard to *buy*.
+# training costs a few hundred dollars on either. These are the *reported* days that section 7 doubts. The second line
+# of each pair reckons with the days at a utilisation of 40% for all: everything takes two to three and a half times as
+# long and costs as much more, and the order of the three stays. Expensive machines are not wasteful, they are hard to
+# *buy*.
 #
 # </details>
 #

@@ -1,7 +1,9 @@
 """Snapshots: the public cases of a chapter with the reference's answers and those of the known mistakes.
 
 - ``build_exercise`` makes the entry of one exercise from its spec and the reference's functions, for public
-  cases or, with another seed, for a student's hidden ones;
+  cases or, with another seed, for others;
+- ``answered`` makes one case of it, ``mistaken`` one answer of a known mistake, ``assembled`` the entry: whoever keeps
+  cases and answers (`autograder.nbg.pool`) puts them together with these;
 - ``build`` makes the whole chapter's tree, ``write`` its two files, the same bytes on every run;
 - ``stale`` says whether committed files still agree; numbers may differ by rounding, since the last bits of a
   sum depend on the processor, and ``write`` leaves files alone that differ by no more than that.
@@ -10,6 +12,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,17 +42,54 @@ def build_exercise(
     Without ``mistakes`` it is made faster, and no known mistake can be named. Raises BuildError when the
     reference is absent, raises where it should not, or leaves something behind.
     """
+    reference = reference_of(chapter, exercise, namespace)
+    cases = [
+        answered(exercise, reference, inputs, number, label)
+        for inputs, (number, label) in zip(draw_cases(exercise, seed), layout(exercise), strict=True)
+    ]
+    found = []
+    for mistake in exercise.mistakes if mistakes else ():
+        function = transplant(mistake.fn, exercise.name, namespace)
+        outputs = [mistaken(exercise, function, case) for case in cases]
+        found.append({"name": mistake.name, "sentence": mistake.sentence, "outputs": outputs})
+    return assembled(chapter, exercise, reference, cases, found)
+
+
+def reference_of(chapter: Chapter, exercise: Exercise, namespace: dict[str, Any]) -> Callable[..., Any]:
+    """The reference's function. Raises BuildError when the solution has none of that name."""
     reference = namespace.get(exercise.name)
     if not callable(reference):
         raise BuildError(f"The solution of chapter {chapter.slug} does not define {exercise.name}.")
-    cases = []
-    for inputs, (number, label) in zip(draw_cases(exercise, seed), layout(exercise), strict=True):
-        held_out = {"held_out": inputs.pop("held_out", {})} if exercise.measure else {}
-        expected = _expected(exercise, reference, inputs, number, label)
-        if exercise.measure:
-            expected = measured(exercise.measure, expected, inputs, held_out["held_out"])
-        tolerance = {"rtol": exercise.rtol, "atol": exercise.atol}
-        cases.append({"group": number, "label": label, "inputs": inputs, **held_out, "expected": expected, **tolerance})
+    return reference
+
+
+def answered(
+    exercise: Exercise, reference: Callable[..., Any], inputs: dict[str, Any], number: int, label: str
+) -> dict[str, Any]:
+    """One case of group ``number`` with what is expected: the reference's answer to ``inputs``. Raises BuildError."""
+    held_out = {"held_out": inputs.get("held_out", {})} if exercise.measure else {}
+    inputs = {name: value for name, value in inputs.items() if name != "held_out"} if held_out else inputs
+    expected = _expected(exercise, reference, inputs, number, label)
+    if exercise.measure:
+        expected = measured(exercise.measure, expected, inputs, held_out["held_out"])
+    tolerance = {"rtol": exercise.rtol, "atol": exercise.atol}
+    return {"group": number, "label": label, "inputs": inputs, **held_out, "expected": expected, **tolerance}
+
+
+def mistaken(exercise: Exercise, function: Callable[..., Any], case: dict[str, Any]) -> Any:
+    """What a known mistake's ``function`` gives for a case, in the shape of an expected answer."""
+    output = _stored(run(function, case["inputs"], exercise.probe).answer)
+    return measured(exercise.measure, output, case["inputs"], case["held_out"]) if exercise.measure else output
+
+
+def assembled(
+    chapter: Chapter,
+    exercise: Exercise,
+    reference: Callable[..., Any],
+    cases: list[dict[str, Any]],
+    mistakes: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """The entry that ``judge`` needs, from its cases and from the known mistakes with their outputs."""
     rules = {"forbidden": dict(exercise.forbidden)} if exercise.forbidden else {}
     rules |= {"measure": exercise.measure} if exercise.measure else {}
     return {
@@ -63,7 +103,7 @@ def build_exercise(
         "page": f"{chapter.page}#{exercise.name.replace('_', '-')}" if chapter.page else "",
         "groups": [{"name": group.name, "points": group.points, "hint": group.hint} for group in exercise.groups],
         "cases": cases,
-        "mistakes": _mistakes(exercise, namespace, cases) if mistakes else [],
+        "mistakes": mistakes,
     }
 
 
@@ -81,20 +121,6 @@ def _expected(exercise: Exercise, reference: Any, inputs: dict[str, Any], number
     if wanted and not raised:
         raise BuildError(f"{place} should raise {wanted}, as its group says, but returned a value.")
     return _stored(result.answer)
-
-
-def _mistakes(exercise: Exercise, namespace: dict[str, Any], cases: list[dict]) -> list[dict[str, Any]]:
-    entries = []
-    for mistake in exercise.mistakes:
-        function = transplant(mistake.fn, exercise.name, namespace)
-        outputs = [_stored(run(function, case["inputs"], exercise.probe).answer) for case in cases]
-        if exercise.measure:
-            outputs = [
-                measured(exercise.measure, output, case["inputs"], case["held_out"])
-                for output, case in zip(outputs, cases, strict=True)
-            ]
-        entries.append({"name": mistake.name, "sentence": mistake.sentence, "outputs": outputs})
-    return entries
 
 
 def _stored(answer: Any) -> Any:

@@ -1,9 +1,10 @@
 """The trusted side of grading: the reference's answers to one student's hidden cases.
 
 - runs the reference solution once per process (`chapter_reference`);
-- draws every student's own hidden cases from the course secret;
+- gives every student hidden cases of their own, chosen by the course secret from a pool that the secret draws;
 - turns the answers that come back into a verdict, and a verdict into what may be shown: never an input;
-- computes the known mistakes' answers only when a student's answers are wrong.
+- computes the reference's and the known mistakes' answers once for the class, the latter only as far as they are
+  needed (`autograder.nbg.pool`).
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from autograder.build.snapshots import build_exercise
 from autograder.build.source import load_reference
 from autograder.course import course_secret
+from autograder.nbg.pool import CasePool
 from autograder.nbg.results import ExerciseResult, GroupResult
 from autograder.specs.cases import hidden_seed
 from mechanisms.check import remote
 from mechanisms.check.policy import violation
-from mechanisms.check.verdict import PASSED, STUB, Verdict, judge, outcome
+from mechanisms.check.verdict import STUB, Verdict, judge, outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,35 +32,29 @@ _NO_ANSWER = "gave no answer"
 
 
 class ChapterReference:
-    """The reference functions of one chapter."""
+    """The reference functions of one chapter, and the pool of hidden cases that ``secret`` draws."""
 
-    def __init__(self, project: Project, chapter: Chapter):
+    def __init__(self, project: Project, chapter: Chapter, secret: str):
         self.chapter = chapter
-        self.secret = course_secret(project)
-        self.namespace = load_reference(project.solution(chapter), chapter)
+        self.secret = secret
+        material = hidden_seed(secret, chapter.slug)
+        self.pool = CasePool(chapter, load_reference(project.solution(chapter), chapter), material)
 
     def hidden(self, student: str) -> dict[str, HiddenExercise]:
         """The hidden cases of one student, by exercise."""
-        seed = self.seed(student)
-        return {exercise.name: HiddenExercise(self, exercise, seed) for exercise in self.chapter.exercises}
-
-    def seed(self, student: str) -> str:
-        """The seed material of one student's hidden cases."""
-        return hidden_seed(self.secret, self.chapter.slug, student)
+        choice = hidden_seed(self.secret, self.chapter.slug, student)
+        return {
+            exercise.name: HiddenExercise(exercise, self.pool.entry(exercise, choice))
+            for exercise in self.chapter.exercises
+        }
 
 
 class HiddenExercise:
-    """One exercise with one student's hidden cases."""
+    """One exercise with one student's hidden cases: ``entry`` is what ``judge`` needs."""
 
-    def __init__(self, reference: ChapterReference, exercise: Exercise, seed: str):
-        self.reference = reference
+    def __init__(self, exercise: Exercise, entry: dict[str, Any]):
         self.exercise = exercise
-        self.seed = seed
-        self.entry = self._entry(mistakes=False)
-
-    def _entry(self, mistakes: bool) -> dict[str, Any]:
-        reference = self.reference
-        return build_exercise(reference.chapter, self.exercise, reference.namespace, self.seed, mistakes)
+        self.entry = entry
 
     @property
     def questions(self) -> dict[str, Any]:
@@ -87,10 +82,6 @@ class HiddenExercise:
             return self.ended(f"Your function {answers.reasons[0]}")
         if cell_error and verdict.points == 0 and all(_no_function(answer) for answer in trees):
             return self.ended(f"The cell of {self.exercise.name} ended with {cell_error}, so there is no function")
-        if verdict.status not in (PASSED, STUB):
-            if not self.entry["mistakes"]:
-                self.entry = self._entry(mistakes=True)
-            verdict = judge(self.entry, trees)
         return self._with_reasons(verdict, answers)
 
     def _with_reasons(self, verdict: Verdict, answers: Answers) -> Verdict:
@@ -152,5 +143,5 @@ def chapter_reference(project: Project, chapter: Chapter) -> ChapterReference:
     path = project.solution(chapter)
     key = (path, project.course, path.stat().st_mtime_ns if path.exists() else 0)
     if key not in _references:
-        _references[key] = ChapterReference(project, chapter)
+        _references[key] = ChapterReference(project, chapter, course_secret(project))
     return _references[key]

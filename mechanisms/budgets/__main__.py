@@ -37,10 +37,12 @@ def parser() -> argparse.ArgumentParser:
     measure.add_argument("--micro", type=int, help="sequences per micro batch (default: the largest that fits)")
     measure.add_argument("--naive", action="store_true", help="start from everything off (default: the free lunch)")
     measure.add_argument("--compile", action=argparse.BooleanOptionalAction, help="torch.compile")
-    measure.add_argument("--attention", choices=("eager", "sdpa"))
+    measure.add_argument(
+        "--attention", choices=("eager", "sdpa"), help="default: sdpa, which is fused; eager when naive"
+    )
     measure.add_argument("--tf32", action=argparse.BooleanOptionalAction, help="TF32 for float32 products")
     measure.add_argument("--checkpointing", action="store_true", help="activation checkpointing")
-    measure.add_argument("--sharding", choices=SHARDING, default="none")
+    measure.add_argument("--sharding", choices=SHARDING, default="none", help="default: none")
     measure.add_argument("--offloading", action="store_true", help="keep the shard in the host's memory")
     measure.add_argument("--json", type=Path, help="also write the report to this file")
 
@@ -63,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
 
     planned = commands.add_parser("plan", help="days and dollars on a GPU that is not there")
     _add_model(planned, "pythia-1b")
-    planned.add_argument("--gpu", choices=GPUS, default="a100")
+    planned.add_argument("--gpu", choices=GPUS, default="a100", help="default: a100")
     planned.add_argument("--n", type=int, default=4, help="number of GPUs (default 4)")
     planned.add_argument("--utilisation", type=float, default=0.4, help="assumed share of the peak (default 0.4)")
 
@@ -81,7 +83,7 @@ def _add_model(command: argparse.ArgumentParser, model: str) -> None:
 
 def _add_run(command: argparse.ArgumentParser) -> None:
     command.add_argument("--precision", choices=PRECISIONS, help="default: the recipe's on a GPU, fp32 on a CPU")
-    command.add_argument("--optimizer", choices=OPTIMIZERS, default="adam")
+    command.add_argument("--optimizer", choices=OPTIMIZERS, default="adam", help="default: adam")
     command.add_argument("--device", choices=("cpu", "cuda"), help="default: a GPU where there is one")
     command.add_argument("--threads", type=int, help="CPU threads (default: torch's)")
     command.add_argument("--warmup", type=int, default=1, help="discarded rounds (default 1)")
@@ -145,8 +147,9 @@ def measure_command(options: argparse.Namespace) -> int:
         budget_gb=options.memory_gb,
         gpu=gpu_spec(options.gpu) if options.gpu else None,
     )
-    report = measure(job)
-    if os.environ.get("RANK", "0") == "0":
+    first = os.environ.get("RANK", "0") == "0"
+    report = measure(job, tell=(lambda line: print(line, file=sys.stderr, flush=True)) if first else None)
+    if first:
         print(told(report))
         if options.json:
             atomic_write(options.json, json.dumps(report, indent=1) + "\n")
@@ -194,6 +197,8 @@ def _settings_told(report: dict[str, Any]) -> str:
 
 
 def _seconds(values: list[float]) -> str:
+    if len(values) == 1:
+        return f"{values[0]:.4g} s (a single measurement: its spread is not known)"
     return f"{sum(values) / len(values):.4g} s (mean of {len(values)}, {min(values):.4g} to {max(values):.4g})"
 
 
@@ -224,6 +229,9 @@ def plan_command(options: argparse.Namespace) -> int:
     for point in PAPER_POINTS:
         if point.model == spec.name:
             print(f"The paper: {point.n} x {GPUS[point.gpu].name}, {point.days:g} days ({point.source})")
+            peak_days = plan.analytic_days(spec, GPUS[point.gpu].half, point.n, spec.batch)
+            if peak_days > 0.8 * point.days:
+                print(f"  (that would be {peak_days / point.days:.0%} of the peak, which nothing reaches: doubtful)")
     if spec.name in ORIGINAL_RUNS:
         print("The original training: {} GPUs, {} days".format(*ORIGINAL_RUNS[spec.name]))
     return 0

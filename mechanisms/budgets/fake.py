@@ -21,10 +21,14 @@ class FakeTrainer:
     """A device that returns from a call before the work is done, as a GPU does.
 
     The i-th call of ``accumulate`` takes ``accumulate_seconds[i]`` of the device's time, the i-th ``update``
-    ``update_seconds[i]``; the last number is used again when the list is at its end. Queuing costs no time.
+    ``update_seconds[i]``; the last number is used again when the list is at its end. Queuing takes the host
+    ``queue_seconds``, in which the device goes on with what it has: whoever waits in between pays it every time.
     """
 
-    def __init__(self, accumulate_seconds: Sequence[float], update_seconds: Sequence[float]) -> None:
+    def __init__(
+        self, accumulate_seconds: Sequence[float], update_seconds: Sequence[float], queue_seconds: float = 0.0
+    ) -> None:
+        self._queue_seconds = queue_seconds
         self._seconds = {"accumulate": list(accumulate_seconds), "update": list(update_seconds)}
         self._now = 100.0
         self._free_at = self._now
@@ -33,6 +37,7 @@ class FakeTrainer:
     def _queue(self, what: str) -> None:
         seconds = self._seconds[what]
         done = self.calls.count(what)
+        self._now += self._queue_seconds
         self._free_at = max(self._free_at, self._now) + seconds[min(done, len(seconds) - 1)]
         self.calls.append(what)
 
@@ -49,7 +54,7 @@ class FakeTrainer:
         self._now = max(self._now, self._free_at)
 
     def clock(self) -> float:
-        """Seconds on the host's clock. It moves only while somebody waits."""
+        """Seconds on the host's clock. It moves only while somebody waits or queues."""
         return self._now
 
 

@@ -163,8 +163,10 @@ class Job:
     gpu: Gpu | None = None
 
 
-def measure(job: Job) -> dict[str, Any]:
+def measure(job: Job, tell: Callable[[str], None] | None = None) -> dict[str, Any]:
     """Measure the job and return the report as plain data; every process of torchrun gets the same.
+
+    ``tell`` gets a line at the beginning of each phase that may take minutes.
 
     Raises UsageError when it cannot run here or when not even one sequence fits.
     """
@@ -172,13 +174,17 @@ def measure(job: Job) -> dict[str, Any]:
     target = plan.accumulation_steps(job.batch, world, 1)
     search = replace(job.settings, compile=False)  # compiling for every size would take minutes
     micro = job.micro
+    tell = tell or (lambda line: None)
     if micro is None:
+        tell(f"Looking for the largest micro batch of {job.spec.name} that fits …")
         micro = find_micro(_trainer(job, search, 1), target, job.budget_gb)
         _free()
         if micro == 0:
             raise UsageError("Not even one sequence fits into memory with these settings.")
     settings = job.settings
     while True:
+        compiling = ", compiling first" if settings.compile else ""
+        tell(f"Timing micro batches of {micro}: {job.warmup} round(s) to warm up{compiling}, {job.timed} timed …")
         try:
             trainer = _trainer(job, settings, micro)
             pieces = time_pieces(trainer, job.warmup, job.timed)
@@ -191,10 +197,13 @@ def measure(job: Job) -> dict[str, Any]:
             if not settings.compile:
                 raise
             settings = replace(settings, compile=False)
+            tell("The compiler found no way; going on without it.")
         trainer = None
         _free()
     accumulation = plan.accumulation_steps(job.batch, world, micro)
     trainer.reset_peak()
+    if job.real_steps:
+        tell(f"Timing {job.real_steps} real step(s) of {accumulation} micro batches …")
     real = [time_real_step(trainer, accumulation) for _ in range(job.real_steps)]
     if not real:  # a peak needs at least one whole step
         trainer.accumulate(last=True)

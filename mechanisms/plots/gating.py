@@ -105,7 +105,9 @@ def plot_attention(words: Sequence[str], pattern: torch.Tensor, title: str = "")
     """Attention of the last position to every position, ``pattern`` [head, pos], over the words of the stream."""
     pattern = torch.as_tensor(pattern)
     figure, [ax] = new_figure(8.4, 1.1 + 0.45 * len(pattern))
-    ax.imshow(pattern, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    shown = ax.imshow(pattern, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    bar = figure.colorbar(shown, ax=ax, pad=0.01, fraction=0.03, ticks=[0, 0.5, 1])
+    bar.set_label("attention", fontsize=8)
     ax.set_yticks(range(len(pattern)), [f"head 1.{head}" for head in range(len(pattern))])
     ax.set_xticks(range(len(words)), words, rotation=90, fontsize=8)
     for start in range(4, len(words), 4):
@@ -137,7 +139,8 @@ def plot_seeds(
     curves: Mapping[str, Sequence[Sequence[Mapping[str, float]]]], rules: Mapping[str, float], level: float = 0.99
 ) -> Figure:
     """One panel for each condition, one line for each seed; seeds below ``level`` in the end are dashed and red."""
-    figure, axes = new_figure(2.5 * len(curves) + 0.8, 2.7, columns=len(curves))
+    figure, axes = new_figure(2.5 * len(curves) + 0.8, 2.9, columns=len(curves))
+    longest = max(curve[-1]["step"] for runs in curves.values() for curve in runs)
     for ax, (name, runs) in zip(axes, curves.items(), strict=True):
         failed = 0
         for curve in runs:
@@ -146,11 +149,12 @@ def plot_seeds(
             style = {"color": GOOD, "alpha": 0.75} if made_it else {"color": "#B3261E", "linestyle": "--"}
             ax.plot([row["step"] for row in curve], [row["accuracy"] for row in curve], linewidth=1.2, **style)
         ax.set_ylim(0.8, 1.005)
+        ax.set_xlim(0, longest)  # the same for all, or half of the steps would look like all of them
         _rule_lines(ax, rules, label=ax is axes[-1])
         ax.set_yticks([0.8, 0.85, 0.9, 0.95, 1.0])
         ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         ax.set_xlabel("training step")
-        ax.set_title(f"{name}: {len(runs) - failed} of {len(runs)} seeds", loc="left", fontsize=10)
+        ax.set_title(f"{name}\n{len(runs) - failed} of {len(runs)} end at {level:.0%} or above", loc="left", fontsize=9)
     axes[0].set_ylabel("accuracy, ordinary sequences")
     return figure
 

@@ -92,8 +92,10 @@ def plot_prediction(results: Mapping[int, Mapping[str, float]]) -> Figure:
     ax.plot([low, high], [low, high], color=QUIET, linewidth=1, label="exact")
     ax.fill_between([low, high], [0.75 * low, 0.75 * high], [1.25 * low, 1.25 * high], color=QUIET, alpha=0.15)
     ax.scatter(real, predicted, color=BLUE, edgecolor=INK, zorder=3)
-    for micro, x, y in zip(results, real, predicted, strict=True):
-        ax.annotate(str(micro), (x, y), xytext=(6, -9), textcoords="offset points", fontsize=9)
+    for number, (micro, x, y) in enumerate(zip(results, real, predicted, strict=True)):
+        # On alternating sides of the line: large micro batches take nearly the same time.
+        place = {"xytext": (7, -9), "ha": "left"} if number % 2 else {"xytext": (-7, 4), "ha": "right"}
+        ax.annotate(str(micro), (x, y), textcoords="offset points", fontsize=9, **place)
     ax.set(xlim=(low, high), ylim=(low, high), xlabel="real step, seconds", ylabel="predicted, seconds")
     ax.set_title("Number: micro batch. Grey: within 25%", loc="left", fontsize=10)
     return figure
@@ -117,8 +119,10 @@ def plot_gpu_days(original: tuple[float, float], ours: tuple[float, float]) -> F
     figure, [ax] = new_figure(6.4, 3.0)
     for (gpus, days), color, name in ((original, BLUE, "original"), (ours, ORANGE, "on 4 A100")):
         ax.add_patch(Rectangle((0, 0), days, gpus, facecolor=color, alpha=0.75, edgecolor=INK))
-        place = (days / 2, gpus / 2) if gpus > 10 else (days / 2, gpus + 2)
-        ax.text(*place, f"{name}\n{gpus * days:.0f} GPU-days", ha="center", va="center" if gpus > 10 else "bottom")
+        # The original's rectangle is too narrow for its label, which stands beside it.
+        place = (days + 0.3, gpus / 2) if days < 6 else (days / 2, gpus + 2)
+        align = {"ha": "left", "va": "center"} if days < 6 else {"ha": "center", "va": "bottom"}
+        ax.text(*place, f"{name}\n{gpus * days:.0f} GPU-days", **align)
     ax.set(xlim=(0, 1.1 * max(original[1], ours[1])), ylim=(0, 1.1 * max(original[0], ours[0])))
     ax.set(xlabel="days", ylabel="GPUs")
     return figure
@@ -129,14 +133,16 @@ def plot_utilisation(shares: Mapping[str, float]) -> Figure:
     figure, [ax] = new_figure(7.4, 1.0 + 0.45 * len(shares))
     colors = [RED if share > 0.8 else BLUE for share in shares.values()]
     bars = ax.barh(list(shares), list(shares.values()), color=colors)
-    ax.bar_label(bars, [f"{share:.0%}" for share in shares.values()], padding=3)
-    ax.axvline(1, color=INK, linestyle="--", linewidth=1)
+    labels = ax.bar_label(bars, [f"{share:.0%}" for share in shares.values()], padding=3)
+    for label in labels:
+        label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})  # the line at 100% ends behind it
+    ax.axvline(1, color=INK, linestyle="--", linewidth=1, label="the peak: 100%", zorder=0)
     ax.axvspan(0.4, 0.6, color=GOOD, alpha=0.18, label="well-tuned code")
     ax.invert_yaxis()
     ax.set_xlim(0, max(1.15, 1.12 * max(shares.values())))
     ax.xaxis.set_major_formatter(PercentFormatter(1))
     ax.set_xlabel("share of the theoretical peak")
-    figure.legend(frameon=False, loc="outside upper right", fontsize=9)
+    figure.legend(frameon=False, loc="outside upper right", fontsize=9, ncols=2)
     return figure
 
 
@@ -154,15 +160,20 @@ def plot_frontier(machines: Sequence[Mapping], frontier: Sequence[int], points: 
         )  # fmt: skip
     for machine in machines:
         place = (machine["dollars"], machine["days"])
-        ax.annotate(str(machine["n"]), place, xytext=(6, 3), textcoords="offset points", fontsize=8)
+        ax.annotate(str(machine["n"]), place, xytext=(5, 4), textcoords="offset points", fontsize=8, zorder=5)
     line = sorted((machines[i]["dollars"], machines[i]["days"]) for i in frontier)
     ax.plot([x for x, _ in line], [y for _, y in line], color=INK, linewidth=1.2, label="frontier")
     crosses = [(dollars_of(GPUS[point.gpu], point.n), point.days) for point in points]
     if crosses:
         style = {"marker": "x", "color": RED, "s": 70, "linewidths": 2, "zorder": 4}
         ax.scatter(*zip(*crosses, strict=True), label="the paper's own points", **style)
+        for point, place in zip(points, crosses, strict=True):
+            name = f"{point.n} × {GPUS[point.gpu].name}"
+            ax.annotate(name, place, xytext=(0, -15), textcoords="offset points", fontsize=8, color=RED, ha="center")
     ax.set(xscale="log", yscale="log", xlabel="price of the machine", ylabel="days for Pythia-1B")
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"${value:,.0f}"))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    every = [machine["days"] for machine in machines] + [point.days for point in points]
+    ax.set_ylim(0.5 * min(every), 1.6 * max(every))
     figure.legend(frameon=False, loc="outside right center", fontsize=9)
     return figure

@@ -49,7 +49,7 @@ def test_a_seed_that_failed_is_drawn_and_counted():
     low = [{"step": s, "accuracy": 0.9} for s in (1, 2)]
     high = [{"step": s, "accuracy": 0.995} for s in (1, 2)]
     ax = plots.plot_seeds({"mixed": [low, high, low]}, {}).axes[0]
-    assert ax.get_title(loc="left") == "mixed: 1 of 3 seeds" and len(ax.lines) == 3
+    assert ax.get_title(loc="left") == "mixed\n1 of 3 end at 99% or above" and len(ax.lines) == 3
 
 
 @pytest.fixture(scope="module")

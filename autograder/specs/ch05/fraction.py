@@ -53,6 +53,8 @@ def _draw(
         others = (averages_ratios, does_not_orient, gives_what_is_left, takes_absolute_values)
         if one_way:
             others = (averages_ratios, gives_what_is_left)
+        elif not backwards:
+            others = (*others, lets_the_model_say_which_way)
         return all(abs(other(**case) - right) > 0.02 for other in others)
 
     return until(rng, draw, wanted)
@@ -97,6 +99,12 @@ def asks_each_pair_for_an_effect(clean, corrupt, patched, corrupt_is_same, min_g
         return float("nan")
     towards = corrupt_is_same.float() * 2 - 1
     return ((towards * (patched - clean)).mean() / (towards * (corrupt - clean)).mean()).item()
+
+
+def lets_the_model_say_which_way(clean, corrupt, patched, corrupt_is_same, min_gap):
+    towards = torch.sign(corrupt - clean)
+    gap = (towards * (corrupt - clean)).mean()
+    return ((towards * (patched - clean)).mean() / gap).item() if gap.abs() >= min_gap else float("nan")
 
 
 def fraction_by_loop(clean, corrupt, patched, corrupt_is_same, min_gap):
@@ -193,6 +201,12 @@ EXERCISE = Exercise(
             "You take a large negative mean effect for none. A model may react the wrong way round, and a patch may "
             "carry that too: compare the size of the mean effect with min_gap.",
             7,
+        ),
+        Mistake(
+            lets_the_model_say_which_way,
+            "You take the sign of corrupt − clean for the direction. That is how the model reacted, and every pair "
+            "then counts as an effect in the right direction, noise included: the direction is corrupt_is_same.",
+            1,
         ),
         Mistake(
             asks_each_pair_for_an_effect,

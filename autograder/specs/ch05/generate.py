@@ -115,6 +115,47 @@ def answers_after_storing(stores, registers, want_same, fresh, shift, n_register
     return {"symbols": symbols, "same": same}
 
 
+def believes_the_wish(stores, registers, want_same, fresh, shift, n_registers, n_symbols):
+    n, length = stores.shape
+    held = torch.full((n, n_registers), -1)
+    symbols = torch.zeros(n, length, dtype=torch.long)
+    for i in range(n):
+        for t in range(length):
+            r, now = registers[i, t], held[i, registers[i, t]].item()
+            symbols[i, t] = fresh[i, t] if now < 0 else now if want_same[i, t] else (now + shift[i, t]) % n_symbols
+            if stores[i, t]:
+                held[i, r] = symbols[i, t]
+    return {"symbols": symbols, "same": want_same.clone()}
+
+
+def runs_out_of_the_alphabet(stores, registers, want_same, fresh, shift, n_registers, n_symbols):
+    n, length = stores.shape
+    held = torch.full((n, n_registers), -1)
+    symbols, same = torch.zeros(n, length, dtype=torch.long), torch.zeros(n, length, dtype=torch.bool)
+    for i in range(n):
+        for t in range(length):
+            r, now = registers[i, t], held[i, registers[i, t]].item()
+            symbols[i, t] = fresh[i, t] if now < 0 else now if want_same[i, t] else now + shift[i, t]
+            same[i, t] = symbols[i, t] == now
+            if stores[i, t]:
+                held[i, r] = symbols[i, t]
+    return {"symbols": symbols, "same": same}
+
+
+def takes_ten_symbols(stores, registers, want_same, fresh, shift, n_registers, n_symbols):
+    n, length = stores.shape
+    held = torch.full((n, n_registers), -1)
+    symbols, same = torch.zeros(n, length, dtype=torch.long), torch.zeros(n, length, dtype=torch.bool)
+    for i in range(n):
+        for t in range(length):
+            r, now = registers[i, t], held[i, registers[i, t]].item()
+            symbols[i, t] = fresh[i, t] if now < 0 else now if want_same[i, t] else (now + shift[i, t]) % 10
+            same[i, t] = symbols[i, t] == now
+            if stores[i, t]:
+                held[i, r] = symbols[i, t]
+    return {"symbols": symbols, "same": same}
+
+
 def streams_by_two_loops(stores, registers, want_same, fresh, shift, n_registers, n_symbols):
     symbols, same = torch.zeros_like(fresh), torch.zeros_like(stores)
     for i in range(len(stores)):
@@ -204,6 +245,23 @@ EXERCISE = Exercise(
             starts_with_symbol_0_in_every_register,
             "Your registers start with symbol 0 in them. They start empty: use a number that is no symbol, such as "
             "-1, and take the fresh symbol as long as it stands there.",
+            0,
+        ),
+        Mistake(
+            believes_the_wish,
+            "Your symbols are right, but same is want_same as it came. The wish cannot be granted while a register is "
+            "empty: same says whether the symbol is what the register holds.",
+            0,
+        ),
+        Mistake(
+            runs_out_of_the_alphabet,
+            "Some of your symbols are n_symbols or more: content + shift wraps round, (content + shift) % n_symbols.",
+            0,
+        ),
+        Mistake(
+            takes_ten_symbols,
+            "You wrap round at ten. The number of symbols is handed in and is not always that of the lab's task: "
+            "(content + shift) % n_symbols.",
             0,
         ),
         Mistake(

@@ -1,6 +1,6 @@
 """Exercise 5.5, ``answer_loss``: cross-entropy where the answers are, and nowhere else.
 
-- random logits over drawn streams.
+- random logits over drawn streams, and the gradient that comes back to them.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from mechanisms.data.reference_back import Task, sequences
 Rng = np.random.Generator
 
 
-def _draw(rng: Rng, batch: int, tuples: int, spread: float) -> dict[str, Any]:
+def _draw(rng: Rng, batch: int, tuples: int, spread: float, gradient: bool = False) -> dict[str, Any]:
     task = Task(tuples=tuples)
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
     logits = rng.normal(size=(batch, task.length, task.vocabulary)) * spread
     return {
         "logits": torch.tensor(logits, dtype=torch.float32),
         "tokens": sequences(task, batch, generator),
+        "gradient": gradient,
     }
 
 
@@ -49,6 +50,10 @@ def compares_the_two_answers_only(logits, tokens):
 
 def looks_at_the_last_answer(logits, tokens):
     return torch.nn.functional.cross_entropy(logits[:, -2], tokens[:, -1])
+
+
+def cuts_the_gradient(logits, tokens):
+    return torch.nn.functional.cross_entropy(logits.detach()[:, 2::4].flatten(0, 1), tokens[:, 3::4].flatten())
 
 
 def loss_by_gathering(logits, tokens):
@@ -85,9 +90,15 @@ EXERCISE = Exercise(
         ),
         Group(
             "a batch",
-            3,
+            2,
             partial(_draw, batch=5, tuples=6, spread=3.0),
             hint="All answers of all streams count the same: one mean over all of them.",
+        ),
+        Group(
+            "the gradient at the logits",
+            1,
+            partial(_draw, batch=3, tuples=4, spread=1.0, gradient=True),
+            hint="Training needs a tensor that gradients flow through: no .detach(), no .item(), no torch.no_grad().",
         ),
     ),
     mistakes=(
@@ -125,6 +136,13 @@ EXERCISE = Exercise(
             "You take the loss at the last answer only. Every tuple of the stream has one.",
             3,
         ),
+        Mistake(
+            cuts_the_gradient,
+            "The number is right, but no gradient reaches the logits, so nothing could be trained with it. Leave out "
+            ".detach(), .item() and torch.no_grad().",
+            5,
+        ),
     ),
     variants=(loss_by_gathering, loss_by_transposing, loss_by_a_mask),
+    probe="ch05.answer_loss",
 )

@@ -59,6 +59,16 @@ def an_empty_register_counts_as_same(tuples):
     return answers
 
 
+def an_ignored_tuple_is_always_different(tuples):
+    held, answers = {}, []
+    for instruction, register, symbol in tuples:
+        same = instruction == "store" and held.get(register) == symbol
+        answers.append("same" if same else "different")
+        if instruction == "store":
+            held[register] = symbol
+    return answers
+
+
 def oracle_by_looking_back(tuples):
     def content(register, before):
         stored = [s for i, r, s in tuples[:before] if r == register and i == "store"]
@@ -84,6 +94,7 @@ _WRONG = (
     stores_what_it_should_ignore,
     keeps_one_memory_for_all_registers,
     an_empty_register_counts_as_same,
+    an_ignored_tuple_is_always_different,
 )
 
 
@@ -128,19 +139,19 @@ EXERCISE = Exercise(
         Group(
             "one register, some tuples ignored",
             2,
-            partial(_draw, registers=1, ignore=0.5, telling=(0, 1, 2)),
+            partial(_draw, registers=1, ignore=0.5, telling=(0, 1, 2, 5)),
             hint="An ignored symbol is compared too; it leaves the register as it was.",
         ),
         Group(
             "several registers",
             2,
-            partial(_draw, registers=3, ignore=0.4, telling=(0, 1, 2, 3)),
+            partial(_draw, registers=3, ignore=0.4, telling=(0, 1, 2, 3, 5)),
             hint="Each register has a content of its own.",
         ),
         Group(
             "registers that hold nothing yet",
             2,
-            partial(_draw, registers=2, ignore=0.5, telling=(1, 2, 3, 4), first_ignored=True),
+            partial(_draw, registers=2, ignore=0.5, telling=(1, 2, 3, 4, 5), first_ignored=True),
             hint="Nothing is the same as an empty register, and ignoring does not fill it.",
         ),
     ),
@@ -173,6 +184,12 @@ EXERCISE = Exercise(
             "A register that holds nothing counts as 'same' in your version. Nothing was stored that the symbol "
             "could equal: the answer is 'different'.",
             0,
+        ),
+        Mistake(
+            an_ignored_tuple_is_always_different,
+            "An ignored tuple always gets 'different' in your version. It is asked like any other: its symbol is "
+            "compared with what the register holds, and only then nothing is stored.",
+            2,
         ),
     ),
     variants=(oracle_by_looking_back, oracle_with_a_history),

@@ -37,7 +37,9 @@ def _draw(rng: Rng, early: bool, earlier_mention: bool) -> dict[str, Any]:
         mentions = [t for t, row in enumerate(tuples[:-1]) if row[1] == asked]
         idle = any(not last for t, (last, _) in enumerate(edits) if t in mentions)
         more = any(t != mentions[-1] for t in minimal) if mentions else False
-        return bool(minimal) and idle and both == early and more == earlier_mention
+        into_stores = any(tuples[t][0] == "ignore" for t in minimal)  # turning stores into ignores misses these
+        several = len(minimal) > 1 or not earlier_mention  # one pair has no order
+        return bool(minimal) and idle and both == early and more == earlier_mention and into_stores and several
 
     return {"tuples": until(rng, partial(draw_stream, length=8, registers=2, symbols=3), wanted)}
 
@@ -90,6 +92,28 @@ def piles_edits_up(tuples):
         new = gate_oracle(corrupt)  # noqa: F821
         if new[-1] != right[-1] and new[:-1] == right[:-1]:
             found.append([list(row) for row in corrupt])
+    return found
+
+
+def turns_stores_into_ignores_only(tuples):
+    found, right = [], gate_oracle(tuples)  # noqa: F821
+    for t in range(len(tuples) - 1):
+        corrupt = [list(row) for row in tuples]
+        corrupt[t][0] = "ignore"
+        new = gate_oracle(corrupt)  # noqa: F821
+        if new[-1] != right[-1] and new[:-1] == right[:-1]:
+            found.append(corrupt)
+    return found
+
+
+def gives_the_latest_edit_first(tuples):
+    found, right = [], gate_oracle(tuples)  # noqa: F821
+    for t in reversed(range(len(tuples) - 1)):
+        corrupt = [list(row) for row in tuples]
+        corrupt[t][0] = "ignore" if tuples[t][0] == "store" else "store"
+        new = gate_oracle(corrupt)  # noqa: F821
+        if new[-1] != right[-1] and new[:-1] == right[:-1]:
+            found.append(corrupt)
     return found
 
 
@@ -171,6 +195,17 @@ EXERCISE = Exercise(
             edits_the_last_mention_only,
             "You try the last mention of the register only. An earlier one matters too where everything after it was "
             "ignored.",
+            6,
+        ),
+        Mistake(
+            turns_stores_into_ignores_only,
+            "You turn 'store' into 'ignore' and never the other way round. An ignored tuple that had been stored "
+            "changes answers as well: flip whatever stands there.",
+            0,
+        ),
+        Mistake(
+            gives_the_latest_edit_first,
+            "Your pairs are right, but in the wrong order: the earliest edit comes first.",
             6,
         ),
         Mistake(

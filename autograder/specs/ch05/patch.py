@@ -98,6 +98,20 @@ def puts_clean_vectors_into_the_corrupt_run(model, clean, corrupt, layer, kind, 
     return last[:, 2] - last[:, 3]
 
 
+def takes_the_first_row_for_all(model, clean, corrupt, layer, kind, heads, where):
+    name = f"blocks.{layer}.attn.hook_{kind}"
+    _, cache = model.run_with_cache(corrupt)
+
+    def hook(value, hook):
+        value = value.clone()
+        for head in heads:
+            value[:, where[0], head] = cache[name][:, where[0], head]
+        return value
+
+    last = model.run_with_hooks(clean, fwd_hooks=[(name, hook)])[:, -1]
+    return last[:, 2] - last[:, 3]
+
+
 def gives_different_minus_same(model, clean, corrupt, layer, kind, heads, where):
     name = f"blocks.{layer}.attn.hook_{kind}"
     _, cache = model.run_with_cache(corrupt)
@@ -229,6 +243,12 @@ EXERCISE = Exercise(
             puts_clean_vectors_into_the_corrupt_run,
             "You put clean vectors into the corrupt run. Here it is the other way round: run the clean stream, with "
             "vectors from the corrupt one.",
+            0,
+        ),
+        Mistake(
+            takes_the_first_row_for_all,
+            "You use the first row of where for every stream. Each stream has its own positions: where is "
+            "[batch, pos].",
             0,
         ),
         Mistake(

@@ -66,6 +66,34 @@ def stored_means_mentioned(tuples, rule):
     return answers
 
 
+def asks_for_the_last_stored(tuples, rule):
+    answers = []
+    for t, (_, register, symbol) in enumerate(tuples):
+        before = [(i, s) for i, r, s in tuples[:t] if r == register]
+        if rule == "last mention":
+            says = [s for _, s in before[-1:]] == [symbol]
+        elif rule == "ever mentioned":
+            says = symbol in [s for _, s in before]
+        else:
+            says = [s for i, s in before if i == "store"][-1:] == [symbol]
+        answers.append("same" if says else "different")
+    return answers
+
+
+def cuts_before_it_filters(tuples, rule):
+    answers = []
+    for t, (_, register, symbol) in enumerate(tuples):
+        before = [(i, s) for i, r, s in tuples[:t] if r == register]
+        if rule == "last mention":
+            says = [s for _, r, s in tuples[:t][-1:] if r == register] == [symbol]
+        elif rule == "ever mentioned":
+            says = symbol in [s for _, s in before]
+        else:
+            says = ("store", symbol) in before
+        answers.append("same" if says else "different")
+    return answers
+
+
 def rules_by_looking_back(tuples, rule):
     answers = []
     for t, (_, register, symbol) in enumerate(tuples):
@@ -94,7 +122,14 @@ def rules_with_sets(tuples, rule):
     return answers
 
 
-_WRONG = (counts_the_tuple_itself, forgets_the_register, obeys_the_gate, stored_means_mentioned)
+_WRONG = (
+    counts_the_tuple_itself,
+    forgets_the_register,
+    obeys_the_gate,
+    stored_means_mentioned,
+    asks_for_the_last_stored,
+    cuts_before_it_filters,
+)
 
 
 def _draw(rng: Rng, rule: str) -> dict[str, Any]:
@@ -112,8 +147,10 @@ def _slips(wrong: Any, rule: str) -> bool:
     """Whether a wrong version differs from the right one under this rule at all."""
     if wrong is obeys_the_gate:
         return rule != "ever mentioned"
-    if wrong is stored_means_mentioned:
+    if wrong in (stored_means_mentioned, asks_for_the_last_stored):
         return rule == "ever stored"
+    if wrong is cuts_before_it_filters:
+        return rule == "last mention"
     return True
 
 
@@ -169,6 +206,18 @@ EXERCISE = Exercise(
         Mistake(
             stored_means_mentioned,
             "Your 'ever stored' counts ignored tuples too. It asks for earlier tuples whose instruction is 'store'.",
+            5,
+        ),
+        Mistake(
+            asks_for_the_last_stored,
+            "Your 'ever stored' looks at the last stored symbol only, and that is the true answer. What was stored "
+            "once counts for ever in this rule, even after it was overwritten.",
+            5,
+        ),
+        Mistake(
+            cuts_before_it_filters,
+            "Your 'last mention' takes the last tuple of all and then asks for its register. Filter first: the last "
+            "one among the earlier tuples with this register.",
             5,
         ),
     ),

@@ -158,7 +158,11 @@ def _draw_ties(rng: Rng) -> dict[str, Any]:
     points = np.stack([case["dollars"].numpy(), case["days"].numpy()], 1)
     cheapest, fastest = points[points[:, 0].argmin()], points[points[:, 1].argmin()]
     slower, dearer = cheapest + np.array([0.0, 3.0]), fastest + np.array([5.0, 0.0])
-    return _as_case(rng.permutation(np.concatenate([points, [slower], [dearer]])))
+    every = rng.permutation(np.concatenate([points, [slower], [dearer]]))
+    # The slower one of the same price first: who sorts by price alone meets it first and keeps it.
+    at = [int(np.flatnonzero((every == row).all(1))[0]) for row in (slower, cheapest)]
+    every[sorted(at)] = np.stack([slower, cheapest])
+    return _as_case(every)
 
 
 def keeps_what_is_best_in_one(dollars, days):
@@ -185,6 +189,15 @@ def drops_twins(dollars, days):
 def keeps_one_twin(dollars, days):
     keep, best = [], float("inf")
     for i in sorted(range(len(days)), key=lambda i: (float(dollars[i]), float(days[i]))):
+        if days[i] < best:
+            keep.append(i)
+            best = float(days[i])
+    return sorted(keep)
+
+
+def sorts_by_price_alone(dollars, days):
+    keep, best = [], float("inf")
+    for i in sorted(range(len(days)), key=lambda i: float(dollars[i])):
         if days[i] < best:
             keep.append(i)
             best = float(days[i])
@@ -284,6 +297,12 @@ PARETO_FRONTIER = Exercise(
             keeps_one_twin,
             "Of two machines with the same price and days you keep one. Neither dominates the other: keep both.",
             5,
+        ),
+        Mistake(
+            sorts_by_price_alone,
+            "You sort by price alone and keep what is faster than everything before it. Of two machines with the same "
+            "price the slower one may come first then, and of two alike in both numbers one is lost: mind the ties.",
+            3,
         ),
         Mistake(
             sorts_by_price,

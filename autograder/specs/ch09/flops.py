@@ -66,6 +66,11 @@ def takes_four_times_the_width(n_layers, d_model, d_ff, vocab, seq):
     return 3 * (n_layers * layer + 2 * seq * d_model * vocab)
 
 
+def counts_one_matrix_of_the_mlp(n_layers, d_model, d_ff, vocab, seq):
+    layer = 8 * seq * d_model**2 + 4 * seq**2 * d_model + 2 * seq * d_model * d_ff
+    return 3 * (n_layers * layer + 2 * seq * d_model * vocab)
+
+
 def backward_as_costly_as_forward(n_layers, d_model, d_ff, vocab, seq):
     layer = 8 * seq * d_model**2 + 4 * seq**2 * d_model + 4 * seq * d_model * d_ff
     return 2 * (n_layers * layer + 2 * seq * d_model * vocab)
@@ -143,6 +148,11 @@ TRAINING_FLOPS = Exercise(
             0,
         ),
         Mistake(
+            counts_one_matrix_of_the_mlp,
+            "You count one matrix of the MLP. It has two: from d_model to d_ff, and back.",
+            0,
+        ),
+        Mistake(
             forgets_the_unembedding,
             "The unembedding is missing. With a vocabulary of 50,000 it is a large product.",
             0,
@@ -168,18 +178,25 @@ TRAINING_FLOPS = Exercise(
 )
 
 
-def _draw_run(rng: Rng, precisions: tuple[str, ...], gpus: tuple[int, ...], parts: list[str]) -> dict[str, Any]:
+def _draw_run(
+    rng: Rng, precision: str, gpus: tuple[int, ...], parts: list[str], too_good: bool = False
+) -> dict[str, Any]:
+    """A drawn run; ``too_good``: its measured days are fewer than the analytic ones, as reported days can be."""
     half = float(rng.uniform(60, 800))
-    return {
+    case = {
         "flops_per_sequence": float(rng.uniform(1e12, 5e13)),
         "batch": int(2 ** rng.integers(7, 12)),
         "steps": int(rng.integers(50_000, 200_000)),
         "n_gpus": int(rng.choice(gpus)),
         "peaks": {"half": half, "tf32": half * float(rng.uniform(0.4, 0.6))},
-        "precision": str(rng.choice(precisions)),
+        "precision": precision,
         "measured_days": float(rng.uniform(10, 200)),
         "parts": parts,
     }
+    run = {name: value for name, value in case.items() if name not in ("measured_days", "parts")}
+    ideal = utilisation_by_speed(**run, measured_days=1.0)["utilisation"]
+    case["measured_days"] = ideal / float(rng.uniform(1.1, 1.6) if too_good else rng.uniform(0.2, 0.7))
+    return case
 
 
 def forgets_the_other_gpus(flops_per_sequence, batch, steps, n_gpus, peaks, precision, measured_days):
@@ -222,6 +239,18 @@ def gives_percent(flops_per_sequence, batch, steps, n_gpus, peaks, precision, me
     return {"analytic_days": days, "utilisation": 100 * days / measured_days}
 
 
+def takes_tf32_for_bf16(flops_per_sequence, batch, steps, n_gpus, peaks, precision, measured_days):
+    peak = peaks["half"] if precision == "fp16" else peaks["tf32"]
+    days = flops_per_sequence * batch * steps / (n_gpus * peak * 1e12) / 86_400
+    return {"analytic_days": days, "utilisation": days / measured_days}
+
+
+def stops_at_one(flops_per_sequence, batch, steps, n_gpus, peaks, precision, measured_days):
+    peak = peaks["tf32"] if precision == "tf32" else peaks["half"]
+    days = flops_per_sequence * batch * steps / (n_gpus * peak * 1e12) / 86_400
+    return {"analytic_days": days, "utilisation": min(1.0, days / measured_days)}
+
+
 def utilisation_by_speed(flops_per_sequence, batch, steps, n_gpus, peaks, precision, measured_days):
     kind = {"fp16": "half", "bf16": "half", "tf32": "tf32"}[precision]
     available = n_gpus * peaks[kind] * 1e12
@@ -252,21 +281,27 @@ UTILISATION = Exercise(
         Group(
             "half precision, analytic days",
             2,
-            partial(_draw_run, precisions=("fp16", "bf16"), gpus=(1, 2, 4, 8), parts=["analytic_days"]),
+            partial(_draw_run, precision="fp16", gpus=(1, 2, 4, 8), parts=["analytic_days"]),
             hint="FLOPs of a sequence, times batch, times steps; divided by n_gpus · peak · 10¹², and by 86,400.",
             cases=3,
         ),
         Group(
             "half precision, utilisation",
             1,
-            partial(_draw_run, precisions=("fp16", "bf16"), gpus=(2, 4, 8), parts=["utilisation"]),
+            partial(_draw_run, precision="bf16", gpus=(2, 4, 8), parts=["utilisation"]),
             hint="Analytic days divided by measured days, as a share of 1.",
         ),
         Group(
             "TF32",
-            2,
-            partial(_draw_run, precisions=("tf32",), gpus=(2, 4, 8), parts=["analytic_days", "utilisation"]),
+            1,
+            partial(_draw_run, precision="tf32", gpus=(2, 4, 8), parts=["analytic_days", "utilisation"]),
             hint='For "tf32" the peak is peaks["tf32"]; for "fp16" and "bf16" it is peaks["half"].',
+        ),
+        Group(
+            "days that are too good to be true",
+            1,
+            partial(_draw_run, precision="fp16", gpus=(2, 4, 8), parts=["utilisation"], too_good=True),
+            hint="A share above 1 is what tells you that something is wrong: return it as it is.",
         ),
     ),
     mistakes=(
@@ -279,12 +314,23 @@ UTILISATION = Exercise(
             takes_tf32_for_half,
             "You take the TF32 peak for every precision. fp16 and bf16 have their own, about twice as high, and "
             "utilisation would come out twice too good.",
-            2,
+            1,
         ),
         Mistake(
             takes_half_for_everything,
             'You take the half-precision peak for TF32 as well. A run in TF32 is measured against peaks["tf32"].',
-            3,
+            4,
+        ),
+        Mistake(
+            takes_tf32_for_bf16,
+            "You take the TF32 peak for bf16. bf16 is a half-precision format: 16 bits, and the peak of fp16.",
+            4,
+        ),
+        Mistake(
+            stops_at_one,
+            "You cut utilisation off at 1. More than 100% is impossible, and that is exactly what you want to see: it "
+            "tells you that the work, the peak or the time is wrong.",
+            4,
         ),
         Mistake(
             turns_utilisation_round,

@@ -30,7 +30,7 @@ def _draw(rng: Rng, gpus: tuple[int, ...], why_not: str = "") -> dict[str, Any]:
         precision, ampere = "bf16", False
     elif why_not == "old, but fine":
         precision, ampere = "fp16", False
-    kinds = ["none", *(str(kind) for kind in rng.permutation(KINDS)[: rng.integers(2, 6)])]
+    kinds = ["none", *(str(kind) for kind in rng.permutation(KINDS)[: rng.integers(2, 5)])]
     return {"n_gpus": n_gpus, "batch": batch, "precision": precision, "ampere": ampere, "sharding": kinds}
 
 
@@ -136,6 +136,31 @@ def refuses_every_old_gpu(n_gpus, batch, precision, ampere, sharding):
     ]
 
 
+def tests_the_whole_batch(n_gpus, batch, precision, ampere, sharding):
+    if batch % n_gpus or batch & (batch - 1) or (precision == "bf16" and not ampere):
+        return []
+    return [
+        {"checkpointing": c, "sharding": s, "offloading": o}
+        for c in (False, True)
+        for s in sharding
+        for o in (False, True)
+        if not (o and s == "none") and not (n_gpus == 1 and s != "none" and not o)
+    ]
+
+
+def lists_the_papers_kinds(n_gpus, batch, precision, ampere, sharding):
+    share, rest = divmod(batch, n_gpus)
+    if rest or share & (share - 1) or (precision == "bf16" and not ampere):
+        return []
+    return [
+        {"checkpointing": c, "sharding": s, "offloading": o}
+        for c in (False, True)
+        for s in ("none", "zero_1", "zero_2", "zero_3", "fsdp_shard_grad_op", "fsdp_full_shard")
+        for o in (False, True)
+        if not (o and s == "none") and not (n_gpus == 1 and s != "none" and not o)
+    ]
+
+
 def settings_by_product(n_gpus, batch, precision, ampere, sharding):
     import itertools
 
@@ -177,9 +202,10 @@ ENUMERATE_SETTINGS = Exercise(
         Group(
             "several GPUs",
             2,
-            partial(_draw, gpus=(2, 4, 8)),
+            partial(_draw, gpus=(3, 6)),
             cases=3,
-            hint="All but offloading without sharding; checkpointing outermost, sharding in the order of the list.",
+            hint="All but offloading without sharding; checkpointing outermost, sharding in the order of the list. The "
+            "batch itself need be no power of two: three GPUs may share 48.",
         ),
         Group(
             "one GPU",
@@ -249,6 +275,18 @@ ENUMERATE_SETTINGS = Exercise(
             "You accept a share that is no power of two. Micro batches are doubled from 1, so they never fill it "
             "evenly: return an empty list.",
             7,
+        ),
+        Mistake(
+            tests_the_whole_batch,
+            "You ask whether the whole batch is a power of two. It is a GPU's share of it, batch // n_gpus, that micro "
+            "batches have to fill.",
+            6,
+        ),
+        Mistake(
+            lists_the_papers_kinds,
+            "You list the paper's five kinds whatever software there is. The kinds to try are handed in, in the list "
+            "sharding.",
+            3,
         ),
         Mistake(
             gives_bf16_to_old_gpus,

@@ -87,6 +87,15 @@ def rounds_micro_batches_down(accumulate_seconds, update_seconds, batch, n_gpus,
     return batch // (n_gpus * micro) * sum(acc) / len(acc) + sum(opt) / len(opt)
 
 
+def takes_the_median(accumulate_seconds, update_seconds, batch, n_gpus, micro, warmup):
+    import statistics
+
+    if batch % (n_gpus * micro):
+        raise ValueError("no whole number of micro batches")
+    acc, opt = accumulate_seconds[warmup:], update_seconds[warmup:]
+    return batch // (n_gpus * micro) * statistics.median(acc) + statistics.median(opt)
+
+
 def step_by_statistics(accumulate_seconds, update_seconds, batch, n_gpus, micro, warmup):
     import statistics
 
@@ -170,6 +179,12 @@ STEP_TIME = Exercise(
         Mistake(
             drops_one_round_always,
             "You discard one round whatever is said. How many to discard is the argument warmup, which may be 0 or 3.",
+            1,
+        ),
+        Mistake(
+            takes_the_median,
+            "You take medians. A step of many micro batches takes the sum of their times, slow ones included, so the "
+            "formula has means.",
             1,
         ),
         Mistake(

@@ -16,13 +16,15 @@ from autograder.specs.base import Card, Exercise, Group, Mistake
 Rng = np.random.Generator
 
 
-def _draw(rng: Rng, parts: list[str], warmups: tuple[int, ...]) -> dict[str, Any]:
+def _draw(rng: Rng, parts: list[str], warmups: tuple[int, ...], queue: float = 0.0) -> dict[str, Any]:
     warmup, timed, accumulation = int(rng.choice(warmups)), int(rng.integers(3, 6)), int(rng.integers(3, 7))
     calls = warmup + timed + accumulation
     accumulate, update = rng.uniform(0.2, 0.9, size=calls), rng.uniform(0.1, 0.5, size=calls)
     accumulate[:warmup] += 7
     update[:warmup] += 3
     device = {"accumulate_seconds": accumulate.tolist(), "update_seconds": update.tolist()}
+    if queue:
+        device["queue_seconds"] = queue
     return {"device": device, "accumulation": accumulation, "warmup": warmup, "timed": timed, "parts": parts}
 
 
@@ -190,6 +192,24 @@ def predicts_the_real_step(trainer, accumulation, warmup, timed):
     return {"accumulate": accumulate, "update": update, "real_step": step}
 
 
+def waits_between_micro_batches(trainer, accumulation, warmup, timed):
+    def seconds(work):
+        trainer.synchronize()
+        start = trainer.clock()
+        work()
+        trainer.synchronize()
+        return trainer.clock() - start
+
+    def step():
+        for _ in range(accumulation):
+            trainer.accumulate()
+            trainer.synchronize()
+        trainer.update()
+
+    rounds = [(seconds(trainer.accumulate), seconds(trainer.update)) for _ in range(warmup + timed)][warmup:]
+    return {"accumulate": [a for a, _ in rounds], "update": [u for _, u in rounds], "real_step": seconds(step)}
+
+
 def averages_at_once(trainer, accumulation, warmup, timed):
     def seconds(work):
         trainer.synchronize()
@@ -257,7 +277,10 @@ def times_with_a_context(trainer, accumulation, warmup, timed):
     return {"accumulate": acc[-timed:], "update": opt[-timed:], "real_step": whole[0]}
 
 
-EXERCISE_HINT = "Before each reading of the clock the device must be idle: trainer.synchronize(), then trainer.clock()."
+EXERCISE_HINT = (
+    "Before each reading of the clock the device must be idle: trainer.synchronize(), then trainer.clock() (no other "
+    "clock: the device of the check has its own)."
+)
 
 TIME_TRAINING = Exercise(
     name="time_training",
@@ -287,8 +310,9 @@ TIME_TRAINING = Exercise(
         Group(
             "a real step",
             2,
-            partial(_draw, parts=["real_step"], warmups=(1, 2)),
-            hint="After the timed rounds: accumulation micro batches, one update, and one time for all of it.",
+            partial(_draw, parts=["real_step"], warmups=(1, 2), queue=0.05),
+            hint="After the timed rounds: accumulation micro batches, one update, and one time for all of it, with no "
+            "waiting in between.",
         ),
     ),
     mistakes=(
@@ -342,6 +366,12 @@ TIME_TRAINING = Exercise(
         Mistake(
             predicts_the_real_step,
             "Your real step is computed from the pieces. It has to be run: it is what the prediction is tested with.",
+            6,
+        ),
+        Mistake(
+            waits_between_micro_batches,
+            "You wait after every micro batch of the real step. Queuing takes the host a moment, and a real training "
+            "queues the next piece while the device still works: wait before the first and after the last only.",
             6,
         ),
         Mistake(
