@@ -99,10 +99,10 @@ lab-gate: setup ## Train the attention-only model of chapter 05 again from its r
 
 lab-relational: setup ## Train the three models of chapter 01 again from their recipe
 	@$(BIN)/python -m mechanisms.training lab-relational
-	@$(BIN)/python -m mechanisms.training lab-relational --table random \
+	@$(BIN)/python -m mechanisms.training lab-relational --table random --steps 3000 \
 	  --out mechanisms/models/weights/control-relational
-	@$(BIN)/python -m mechanisms.training lab-relational --seed 0 --attention blind \
-	  --out mechanisms/models/weights/blind-relational
+	@$(BIN)/python -m mechanisms.training lab-relational --attention free \
+	  --out mechanisms/models/weights/free-relational
 
 lab-dual: setup ## Train the four models of chapter 06 again from their recipe
 	@for way in "" "-vanilla --every 0 --until 0" "-active --until 0" \
