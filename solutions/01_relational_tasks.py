@@ -243,13 +243,6 @@ check(reciprocal_ranks)  # exercise: ch01.reciprocal_ranks
 # `rank = (logits > own[..., None]).sum(-1)`, then `1 / (rank + 1.0)`.
 #
 # </details>
-#
-# ### Predict before you run
-#
-# Replace `None` by a letter. Predictions earn no points; they make you notice when you are surprised.
-
-# %% role="predict"
-predict("01.q1", None)
 
 # %% role="demo"
 from mechanisms.plots import relational as plots
@@ -277,7 +270,7 @@ plots.plot_curves(STAGES, curves)
 # <details><summary>What you should see</summary>
 #
 # The argument (orange) rises over the attention layers and leads; at FFN 2 the answer (blue) overtakes it, and stays
-# at 1. The two lines make an X, like the paper's in models that are a thousand to a million times larger.
+# at or near 1. The two lines make an X, like the paper's in models that are a thousand to a million times larger.
 #
 # </details>
 #
@@ -348,6 +341,13 @@ check(find_stages)  # exercise: ch01.find_stages
 # `formation is not None and bool(argument[formation] >= peak and argument[formation] > answer[formation])`.
 #
 # </details>
+#
+# ### Predict before you run
+#
+# Replace `None` by a letter. Predictions earn no points; they make you notice when you are surprised.
+
+# %% role="predict"
+predict("01.q1", None)
 
 # %% role="demo"
 found = {name: find_stages(*pair, peak=0.5, saturated=0.9) for name, pair in curves.items()}
@@ -385,7 +385,8 @@ plots.plot_curves(STAGES, {f"free attention, {name}": pair for name, pair in fre
 #
 # The planted network has weights that were written by hand: attention brings the cue, the FFN of layer 2 adds the
 # offset, nothing else does anything. There the rule finds what was built in: the argument on top up to attention 2,
-# application and saturation at stage 5, which is FFN 2 (layer 1 has an FFN as well).
+# application and saturation at stage 5, which is FFN 2 (layer 1 has an FFN as well). Its formation is stage 0: the
+# argument is the last word of the prompt and on top before any layer, and of equal peaks the earliest counts.
 #
 # `free-relational` has the recipe of `lab-relational` with one change: its attention is an ordinary one and sees the
 # words. The rule says **no X**. A head whose query holds one cue and whose key holds the other can react to both, and
@@ -398,7 +399,7 @@ plots.plot_curves(STAGES, {f"free attention, {name}": pair for name, pair in fre
 # Attention and FFNs take turns. Which of them turned argument into answer? Look at the stream just before an FFN and
 # just after it:
 #
-# $$x_{\text{after}} = x_{\text{before}} + o, \qquad o = \mathrm{FFN}(x_{\text{before}}).$$
+# $$x_{\text{after}} = x_{\text{before}} + o, \qquad o = \mathrm{FFN}(\mathrm{LN}(x_{\text{before}})).$$
 #
 # All three are on the hooks: `hook_resid_mid`, `hook_resid_post` and `hook_mlp_out`. If the answer is not ahead of
 # the argument before and is ahead after, this FFN did it, and $o$ is the vector that we want.
@@ -407,7 +408,7 @@ plots.plot_curves(STAGES, {f"free attention, {name}": pair for name, pair in fre
 #
 # "Ahead" means: decoded as in exercise 1 (LayerNorm once, last position), the answer's logit is **strictly larger**
 # than the argument's. Take the **lowest** FFN that qualifies. One prompt is enough, and one prompt is all you get. If
-# no FFN qualifies, `raise ValueError` with a message.
+# no FFN qualifies, `raise ValueError` with a message in your own words.
 
 
 # %% role="solution" exercise="capture_ffn"
@@ -492,9 +493,10 @@ plots.plot_shares(parts, lab.FORM_NAMES[1:])
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# In `lab-relational` it is FFN 2 that flips, in nearly every prompt. The bars say why: attention writes *against* the
-# answer (it carries the argument), and the FFNs write more than the whole final difference, so that their share is
-# above 100%.
+# In `lab-relational` it is FFN 2 that flips, in nearly every prompt. The bars show what each part is worth in the end:
+# attention 0 and 1 write *against* the answer (they carry the argument), the FFNs more than the whole final difference,
+# so that their share is above 100%. FFN 3 writes the most, about twice as much as FFN 2. But by then the answer leads
+# already: who flips and who writes most are two questions.
 #
 # In `free-relational` hardly any prompt has an FFN that flips: before FFN 2 gets to work, attention has put the
 # answer ahead already. You have just seen that "the FFN does it" can depend on whether something else was able to.
@@ -585,8 +587,8 @@ for relation in range(1, FORMS):
 #
 # Without the vector the model copies: *jump → jump*. With it many words appear in the right form, and all of that from
 # a vector that was taken from a single prompt about another verb. The lists differ: past and upper case follow nearly
-# everywhere, this plural vector hardly at all. Is that much or little? By itself no such list can say, and six
-# contexts are too few.
+# everywhere, this plural vector hardly at all, and now and then another verb comes out. Is that much or little? By
+# itself no such list can say, and six contexts are too few.
 #
 # </details>
 #
@@ -698,11 +700,11 @@ plots.plot_injection({name: effect["hits"] for name, effect in effects.items()},
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The own vector puts the target on top in most contexts; a random vector of the same length and another relation's
-# vector (nearly) never do. The mean rank says the same more finely. So the direction matters, and it is *this*
-# relation's direction. It is no perfect switch either: some contexts do not follow. (In the paper it depends on the
-# relation: upper case almost always comes out on top, past tense in about 8% of the cases, in its authors'
-# demonstration.)
+# The own vector puts the target on top in most contexts for past and upper case, and in about half of them for the
+# plural; a random vector of the same length and another relation's vector (nearly) never do. The mean rank says the
+# same more finely. So the direction matters, and it is *this* relation's direction. It is no perfect switch either:
+# some contexts do not follow. (In the paper it depends on the relation: upper case almost always comes out on top, past
+# tense in about 8% of the cases, in its authors' demonstration.)
 #
 # </details>
 #
@@ -727,18 +729,20 @@ plots.plot_injection({name: effect["hits"] for name, effect in controls.items()}
 # <details><summary>What you should see</summary>
 #
 # The control knows its facts, and it does not fail altogether: the own vector hits much less often than in
-# `lab-relational`, but clearly more often than its own two controls. How can a random table have a vector? Its curves
-# give a hint (draw them!): the answer leads after FFN **3**. It seems that FFN 2 says *which relation it is*, and FFN 3
-# looks up the pair of word and relation in the table. Your vector names the relation, and the lookup does the rest. So
-# hits on words that stand in the table do not prove arithmetic yet. Words that no fact ever named are the better test:
-# see below.
+# `lab-relational`, but clearly more often than its own two controls. (The mean rank alone could hide it: for relation 2
+# it even rises a little, as the targets that are not lifted fall behind.) How can a random table have a vector? Its
+# curves give a hint (draw them!): the answer leads after FFN **3**. It seems that FFN 2 says *which relation it is*,
+# and FFN 3 looks up the pair of word and relation in the table. Your vector names the relation, and the lookup does the
+# rest. So hits on words that stand in the table do not prove arithmetic yet. Words that no fact ever named are the
+# better test: see below.
 #
 # </details>
 #
-# One trained model is one observation. The sweep trained the recipe with five seeds, its control too, and four
-# variants that take something back; nothing is left out (`python -m mechanisms.training.relational_sweep`).
+# One trained model is one observation. The sweep trained the recipe with five seeds, and its control and four variants
+# that take something back with three each; nothing is left out (`python -m mechanisms.training.relational_sweep`).
 #
-# - **regular**: the recipe of `lab-relational`; **random table**: that of the control;
+# - **regular**: the recipe of `lab-relational`; **random table**: that of the control, and once **short**, with no more
+#   steps than the recipe has, too few to learn the table;
 # - **free attention**: all layers see all words; **last layer near**: blind as before, but layer 3 sees the question;
 # - **dropout on repeats**: facts of relation 0 keep their FFNs in training; **dropout on blocks**: all facts do, and
 #   only blocks of copied words lose them.
@@ -796,12 +800,14 @@ plots.plot_reach(reached)
 #
 # Work with words. A fact is a list `[first cue, argument, second cue, answer]`.
 #
-# 1. Leave out every fact in which the **argument or the answer** of `asked` occurs (as any word).
+# 1. Leave out every fact in which the **argument or the answer** of `asked` occurs, as any of its four words. Whole
+#    words count, as they are written: *WALK* is not *walk*.
 # 2. Of what is left take the first `shots` facts, in order (there are always enough).
 # 3. `"abstractive"`: their words, then the first three words of `asked`.
 # 4. `"extractive"`: the same, with the **last** of these facts replaced by all of `asked`. Both have the same length.
 #
-# Both prompts are flat lists of words. The third entry, `"answer"`, is the last word of `asked`.
+# Both prompts are flat lists of words. The third entry, `"answer"`, is the last word of `asked`. Leave the lists that
+# you are given as they are.
 
 
 # %% role="solution" exercise="build_twins"
@@ -877,9 +883,9 @@ predict("01.q2", None)
 # %% [markdown]
 # {card drop_ffns}
 #
-# `fraction` says how many: of the $n$ FFNs of the model the **top** `int(fraction * n + 0.5)` lose their output,
-# that is $n$ times the fraction, rounded. Their output (`hook_mlp_out`) is zero at **every** position; attention
-# stays. $n$ counts FFNs, not layers.
+# `fraction` says how many: of the $n$ FFNs of the model the **top** `int(fraction * n + 0.5)` lose their output, that
+# is $n$ times the fraction, rounded, a half upwards. (Python's `round` takes a half to the even number.) Their output
+# (`hook_mlp_out`) is zero at **every** position; attention stays. $n$ counts FFNs, not layers.
 
 
 # %% role="solution" exercise="drop_ffns"
@@ -979,7 +985,7 @@ claims_table(
         f"other relation {average(effects, 'hits', 'other'):.0%}",
         "rank": f"{average(effects, 'ranks', 'before'):.1f} → {average(effects, 'ranks', 'own'):.1f}",
         "control": f"{average(controls, 'hits', 'own'):.0%} on top",
-        "removal": f"abstractive −{lost['abstractive']:.0%}, extractive −{lost['extractive']:.0%}",
+        "removal": f"abstractive −{100 * lost['abstractive']:.0f} points, extractive −{100 * lost['extractive']:.0f}",
     },
     model="lab-relational",
 )

@@ -516,7 +516,8 @@ def _reach(kind: str) -> Callable[[Mapping[str, Any]], str]:
 
 def _removal(report: Mapping[str, Any]) -> str:
     whole, none = report["removal"][0], report["removal"][-1]
-    return ", ".join(f"{kind} −{whole[kind] - none[kind]:.0%}" for kind in ("abstractive", "extractive"))
+    lost = {kind: 100 * (whole[kind] - none[kind]) for kind in ("abstractive", "extractive")}
+    return f"abstractive −{lost['abstractive']:.0f} points, extractive −{lost['extractive']:.0f}"
 
 
 RELATIONS = (

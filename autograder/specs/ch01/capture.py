@@ -2,7 +2,7 @@
 
 - planted networks, whose flipping layer is known and differs; lab-relational; random-relational, where the flip of two
   drawn tokens is searched for;
-- prompts in which no FFN flips them.
+- prompts in which more than one FFN flips them, and prompts in which none does.
 """
 
 from __future__ import annotations
@@ -57,6 +57,84 @@ def averages_over_positions(model, prompt, argument, answer):
         one, two = (model.unembed(model.ln_final(x)) for x in (before, after))
         if one[answer] <= one[argument] and two[answer] > two[argument]:
             return {"layer": layer, "vector": cache[f"blocks.{layer}.hook_mlp_out"][0].mean(0)}
+    raise ValueError("no FFN turns the argument into the answer")
+
+
+def takes_the_first_position(model, prompt, argument, answer):
+    _, cache = model.run_with_cache(prompt[None])
+    for layer in range(model.cfg.n_layers):
+        if f"blocks.{layer}.hook_mlp_out" not in model.hook_dict:
+            continue
+        after = cache[f"blocks.{layer}.hook_resid_post"][0, -1]
+        before = after - cache[f"blocks.{layer}.hook_mlp_out"][0, -1]
+        one, two = (model.unembed(model.ln_final(x)) for x in (before, after))
+        if one[answer] <= one[argument] and two[answer] > two[argument]:
+            return {"layer": layer, "vector": cache[f"blocks.{layer}.hook_mlp_out"][0, 0]}
+    raise ValueError("no FFN turns the argument into the answer")
+
+
+def counts_attention_in(model, prompt, argument, answer):
+    _, cache = model.run_with_cache(prompt[None])
+    for layer in range(model.cfg.n_layers):
+        if f"blocks.{layer}.hook_mlp_out" not in model.hook_dict:
+            continue
+        after = cache[f"blocks.{layer}.hook_resid_post"][0, -1]
+        before = after - cache[f"blocks.{layer}.hook_mlp_out"][0, -1]
+        one, two = (model.unembed(model.ln_final(x)) for x in (before, after))
+        if one[answer] <= one[argument] and two[answer] > two[argument]:
+            vector = cache[f"blocks.{layer}.hook_mlp_out"][0, -1] + cache[f"blocks.{layer}.hook_attn_out"][0, -1]
+            return {"layer": layer, "vector": vector}
+    raise ValueError("no FFN turns the argument into the answer")
+
+
+def counts_ffns_and_not_layers(model, prompt, argument, answer):
+    _, cache = model.run_with_cache(prompt[None])
+    layers = [layer for layer in range(model.cfg.n_layers) if f"blocks.{layer}.hook_mlp_out" in model.hook_dict]
+    for number, layer in enumerate(layers):
+        after = cache[f"blocks.{layer}.hook_resid_post"][0, -1]
+        vector = cache[f"blocks.{layer}.hook_mlp_out"][0, -1]
+        one, two = (model.unembed(model.ln_final(x)) for x in (after - vector, after))
+        if one[answer] <= one[argument] and two[answer] > two[argument]:
+            return {"layer": number, "vector": vector}
+    raise ValueError("no FFN turns the argument into the answer")
+
+
+def takes_the_highest_that_flips(model, prompt, argument, answer):
+    _, cache = model.run_with_cache(prompt[None])
+    for layer in reversed(range(model.cfg.n_layers)):
+        if f"blocks.{layer}.hook_mlp_out" not in model.hook_dict:
+            continue
+        after = cache[f"blocks.{layer}.hook_resid_post"][0, -1]
+        vector = cache[f"blocks.{layer}.hook_mlp_out"][0, -1]
+        one, two = (model.unembed(model.ln_final(x)) for x in (after - vector, after))
+        if one[answer] <= one[argument] and two[answer] > two[argument]:
+            return {"layer": layer, "vector": vector}
+    raise ValueError("no FFN turns the argument into the answer")
+
+
+def looks_before_the_attention(model, prompt, argument, answer):
+    _, cache = model.run_with_cache(prompt[None])
+    for layer in range(model.cfg.n_layers):
+        if f"blocks.{layer}.hook_mlp_out" not in model.hook_dict:
+            continue
+        after = cache[f"blocks.{layer}.hook_resid_post"][0, -1]
+        before = cache[f"blocks.{layer}.hook_resid_pre"][0, -1]
+        one, two = (model.unembed(model.ln_final(x)) for x in (before, after))
+        if one[answer] <= one[argument] and two[answer] > two[argument]:
+            return {"layer": layer, "vector": cache[f"blocks.{layer}.hook_mlp_out"][0, -1]}
+    raise ValueError("no FFN turns the argument into the answer")
+
+
+def decodes_without_the_layernorm(model, prompt, argument, answer):
+    _, cache = model.run_with_cache(prompt[None])
+    for layer in range(model.cfg.n_layers):
+        if f"blocks.{layer}.hook_mlp_out" not in model.hook_dict:
+            continue
+        after = cache[f"blocks.{layer}.hook_resid_post"][0, -1]
+        vector = cache[f"blocks.{layer}.hook_mlp_out"][0, -1]
+        one, two = (model.unembed(x) for x in (after - vector, after))
+        if one[answer] <= one[argument] and two[answer] > two[argument]:
+            return {"layer": layer, "vector": vector}
     raise ValueError("no FFN turns the argument into the answer")
 
 
@@ -136,9 +214,22 @@ def captures_in_one_pass_over_the_stream(model, prompt, argument, answer):
     raise ValueError("no flip")
 
 
-def _answer(function: Any, case: dict[str, Any]) -> Any:
+class _RunOnce:
+    """A model that has run its prompt already: the slips of a drawn case all look at the same cache."""
+
+    def __init__(self, model: Any, prompt: torch.Tensor) -> None:
+        self._model, self._run = model, model.run_with_cache(prompt[None])
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def run_with_cache(self, tokens: torch.Tensor) -> Any:
+        """Logits and cache of the prompt that it was made with."""
+        return self._run
+
+
+def _answer(function: Any, inputs: dict[str, Any]) -> Any:
     """What a function says about a case: (layer, vector), or None where it refuses."""
-    inputs = case | {"model": models.load(case["model"].name)}
     try:
         found = function(**inputs)
     except ValueError:
@@ -152,17 +243,15 @@ def _differ(one: Any, two: Any) -> bool:
     return one[0] != two[0] or not torch.allclose(one[1], two[1], atol=1e-2, rtol=1e-2)
 
 
-def _margin(case: dict[str, Any]) -> float:
+def _margin(inputs: dict[str, Any]) -> float:
     """How far the answer is from the argument at its closest, before and after every FFN: no rounding may decide."""
-    model = models.load(case["model"].name)
-    _, cache = model.run_with_cache(case["prompt"][None])
-    found = []
+    model, found = inputs["model"], []
+    _, cache = model.run_with_cache(inputs["prompt"][None])
     for layer in model.cfg.ffn_layers:
         after = cache[f"blocks.{layer}.hook_resid_post"][0, -1]
         before = after - cache[f"blocks.{layer}.hook_mlp_out"][0, -1]
-        for x in (before, after):
-            logits = model.unembed(model.ln_final(x))
-            found.append((logits[case["answer"]] - logits[case["argument"]]).abs().item())
+        logits = model.unembed(model.ln_final(torch.stack([before, after])))
+        found.append((logits[:, inputs["answer"]] - logits[:, inputs["argument"]]).abs().min().item())
     return min(found)
 
 
@@ -184,17 +273,41 @@ def _case(rng: Rng, kind: str) -> dict[str, Any]:
     }
 
 
-def _draw(rng: Rng, kind: str, slips: tuple[Any, ...] = (), flips: bool = True) -> dict[str, Any]:
+def _draw(
+    rng: Rng,
+    kind: str,
+    slips: tuple[Any, ...] = (),
+    flips: bool = True,
+    harmless: tuple[Any, ...] = (),
+    layer: int | None = None,
+) -> dict[str, Any]:
+    """A case on which every slip gives a wrong vector (a refusal would not tell which slip it was) and every harmless
+    one the right answer, so that points do not depend on the draw. ``layer``: the one that must be right, if any.
+    The slips of ``_STREAMS`` differ from each other, too."""
+
     def wanted(case: dict[str, Any]) -> bool:
-        if _margin(case) < 0.02:
+        inputs = case | {"model": _RunOnce(models.load(case["model"].name), case["prompt"])}
+        right = _answer(captures_in_one_pass_over_the_stream, inputs)
+        if (right is not None) != flips or (layer is not None and right[0] != layer) or _margin(inputs) < 0.02:
             return False
-        right = _answer(captures_with_hooks, case)
-        return (right is not None) == flips and all(_differ(_answer(slip, case), right) for slip in slips)
+        if any(_differ(_answer(slip, inputs), right) for slip in harmless):
+            return False
+        found = {slip: _answer(slip, inputs) for slip in slips}
+        apart = [found[slip] for slip in _STREAMS if slip in found]
+        return all(one is not None and _differ(one, right) for one in found.values()) and (
+            len(apart) < 2 or _differ(*apart)
+        )
 
     return prompts.until(rng, lambda rng: _case(rng, kind), wanted, 5000)
 
 
-_VECTORS = (takes_the_stream_after_the_ffn, takes_the_input_of_the_ffn, averages_over_positions)
+_VECTORS = (
+    takes_the_stream_after_the_ffn,
+    takes_the_input_of_the_ffn,
+    averages_over_positions,
+    takes_the_first_position,
+)
+_STREAMS = (looks_before_the_attention, decodes_without_the_layernorm)
 
 EXERCISE = Exercise(
     name="capture_ffn",
@@ -211,7 +324,7 @@ EXERCISE = Exercise(
         Group(
             "planted networks",
             4,
-            partial(_draw, kind="planted", slips=_VECTORS),
+            partial(_draw, kind="planted", slips=(*_VECTORS, counts_ffns_and_not_layers)),
             cases=3,
             hint="For each FFN, lowest first: decode the stream just before it (hook_resid_mid) and "
             "just after (hook_resid_post), at the last position. The first with the answer not ahead before and ahead "
@@ -219,16 +332,46 @@ EXERCISE = Exercise(
         ),
         Group(
             "a random model of other sizes",
-            5,
-            partial(_draw, kind=prompts.RANDOM, slips=(*_VECTORS, takes_the_last_ffn, never_looks_before_the_ffn)),
+            3,
+            partial(
+                _draw,
+                kind=prompts.RANDOM,
+                slips=(
+                    *_VECTORS,
+                    counts_attention_in,
+                    counts_ffns_and_not_layers,
+                    takes_the_last_ffn,
+                    never_looks_before_the_ffn,
+                ),
+                harmless=(*_STREAMS, takes_the_highest_that_flips),
+            ),
             cases=3,
             hint="If the planted networks are right and this one is not: attention flips as well, and some layers have "
-            "no FFN. Look just before and just after each FFN, in ffn_layers(model).",
+            "no FFN. Look just before and just after each FFN, in ffn_layers(model), and compare the two logits alone: "
+            "neither token need be on top of all.",
+        ),
+        Group(
+            "more than one FFN that flips",
+            2,
+            partial(
+                _draw,
+                kind=prompts.RANDOM,
+                slips=(*_VECTORS, counts_attention_in, takes_the_highest_that_flips),
+                harmless=_STREAMS,
+                layer=0,
+            ),
+            hint="The lowest counts: go through ffn_layers(model), whichever layers these are, from the first on, and "
+            "return at the first that qualifies.",
         ),
         Group(
             "nothing flips",
             3,
-            partial(_draw, kind=prompts.RANDOM, slips=(never_looks_before_the_ffn, never_refuses), flips=False),
+            partial(
+                _draw,
+                kind=prompts.RANDOM,
+                slips=(never_looks_before_the_ffn, never_refuses, *_STREAMS),
+                flips=False,
+            ),
             hint="If no FFN turns the argument into the answer, raise ValueError.",
             raises="ValueError",
         ),
@@ -252,6 +395,40 @@ EXERCISE = Exercise(
             3,
         ),
         Mistake(
+            takes_the_first_position,
+            "You take the FFN's output at the first position. What comes next is decided at the last one: [0, -1].",
+            3,
+        ),
+        Mistake(
+            counts_attention_in,
+            "Your vector is what the whole layer adds, its attention included. Asked is the FFN's part alone: "
+            "hook_mlp_out.",
+            7,
+        ),
+        Mistake(
+            counts_ffns_and_not_layers,
+            "Your layer is the FFN's place among the FFNs. Some layers have none: return the layer's own number, as in "
+            "ffn_layers(model).",
+            5,
+        ),
+        Mistake(
+            takes_the_highest_that_flips,
+            "Where several FFNs qualify you take the highest. The lowest is asked.",
+            10,
+        ),
+        Mistake(
+            looks_before_the_attention,
+            "You look at the stream before the layer's attention (hook_resid_pre), so what attention turned is put "
+            "down to the FFN. Just before the FFN is hook_resid_mid.",
+            9,
+        ),
+        Mistake(
+            decodes_without_the_layernorm,
+            "You compare the logits of the raw stream. Decode it as in exercise 1: through model.ln_final once, then "
+            "model.unembed.",
+            9,
+        ),
+        Mistake(
             takes_the_last_ffn,
             "You always take the last FFN. The flip may come earlier: look before and after each one.",
             3,
@@ -260,7 +437,7 @@ EXERCISE = Exercise(
             never_looks_before_the_ffn,
             "You take the first layer after which the answer leads. It may have led before this FFN already (attention "
             "flips too): the answer must not be ahead just before the FFN.",
-            4,
+            6,
         ),
         Mistake(
             never_refuses,

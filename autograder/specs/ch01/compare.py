@@ -27,7 +27,7 @@ def _draw(rng: Rng, kind: str) -> dict[str, Any]:
         right = compares_with_own_hooks(**inputs)
         return all(mistake(**inputs) != right for mistake in _MISTAKES)
 
-    return prompts.until(rng, _lab_case if kind == prompts.LAB else _random_case, wanted, 60)
+    return prompts.until(rng, _lab_case if kind == prompts.LAB else _random_case, wanted, 200)
 
 
 def _noise(rng: Rng, width: int) -> torch.Tensor:
@@ -154,6 +154,91 @@ def stretches_the_other_vector_too(model, contexts, target, own, other, noise, l
     }
 
 
+def measures_the_noise_as_a_whole(model, contexts, target, own, other, noise, layer):
+    def score(logits):
+        rank = (logits > logits.gather(1, target[:, None])).sum(1)
+        return (rank == 0).float().mean().item(), rank.float().mean().item()
+
+    same = noise * own.norm() / noise.norm()
+    before = score(model(contexts)[:, -1])
+    runs = [inject(model, contexts, vector, [layer], False) for vector in (own, other, *same)]
+    scores = torch.tensor([score(logits) for logits in runs])
+    rows = [before, scores[0].tolist(), scores[1].tolist(), scores[2:].mean(0).tolist()]
+    names = ("before", "own", "other", "random")
+    return {
+        "hits": {n: row[0] for n, row in zip(names, rows, strict=True)},
+        "ranks": {n: row[1] for n, row in zip(names, rows, strict=True)},
+    }
+
+
+def leaves_the_noise_at_length_one(model, contexts, target, own, other, noise, layer):
+    def score(logits):
+        rank = (logits > logits.gather(1, target[:, None])).sum(1)
+        return (rank == 0).float().mean().item(), rank.float().mean().item()
+
+    same = noise / noise.norm(dim=-1, keepdim=True)
+    before = score(model(contexts)[:, -1])
+    runs = [inject(model, contexts, vector, [layer], False) for vector in (own, other, *same)]
+    scores = torch.tensor([score(logits) for logits in runs])
+    rows = [before, scores[0].tolist(), scores[1].tolist(), scores[2:].mean(0).tolist()]
+    names = ("before", "own", "other", "random")
+    return {
+        "hits": {n: row[0] for n, row in zip(names, rows, strict=True)},
+        "ranks": {n: row[1] for n, row in zip(names, rows, strict=True)},
+    }
+
+
+def injects_one_row_of_noise(model, contexts, target, own, other, noise, layer):
+    def score(logits):
+        rank = (logits > logits.gather(1, target[:, None])).sum(1)
+        return (rank == 0).float().mean().item(), rank.float().mean().item()
+
+    same = noise[:1] * own.norm() / noise[0].norm()
+    before = score(model(contexts)[:, -1])
+    runs = [inject(model, contexts, vector, [layer], False) for vector in (own, other, *same)]
+    scores = torch.tensor([score(logits) for logits in runs])
+    rows = [before, scores[0].tolist(), scores[1].tolist(), scores[2:].mean(0).tolist()]
+    names = ("before", "own", "other", "random")
+    return {
+        "hits": {n: row[0] for n, row in zip(names, rows, strict=True)},
+        "ranks": {n: row[1] for n, row in zip(names, rows, strict=True)},
+    }
+
+
+def counts_contexts_and_not_shares(model, contexts, target, own, other, noise, layer):
+    def score(logits):
+        rank = (logits > logits.gather(1, target[:, None])).sum(1)
+        return (rank == 0).float().sum().item(), rank.float().mean().item()
+
+    same = noise * own.norm() / noise.norm(dim=-1, keepdim=True)
+    before = score(model(contexts)[:, -1])
+    runs = [inject(model, contexts, vector, [layer], False) for vector in (own, other, *same)]
+    scores = torch.tensor([score(logits) for logits in runs])
+    rows = [before, scores[0].tolist(), scores[1].tolist(), scores[2:].mean(0).tolist()]
+    names = ("before", "own", "other", "random")
+    return {
+        "hits": {n: row[0] for n, row in zip(names, rows, strict=True)},
+        "ranks": {n: row[1] for n, row in zip(names, rows, strict=True)},
+    }
+
+
+def counts_the_target_itself(model, contexts, target, own, other, noise, layer):
+    def score(logits):
+        rank = (logits >= logits.gather(1, target[:, None])).sum(1)
+        return (rank == 0).float().mean().item(), rank.float().mean().item()
+
+    same = noise * own.norm() / noise.norm(dim=-1, keepdim=True)
+    before = score(model(contexts)[:, -1])
+    runs = [inject(model, contexts, vector, [layer], False) for vector in (own, other, *same)]
+    scores = torch.tensor([score(logits) for logits in runs])
+    rows = [before, scores[0].tolist(), scores[1].tolist(), scores[2:].mean(0).tolist()]
+    names = ("before", "own", "other", "random")
+    return {
+        "hits": {n: row[0] for n, row in zip(names, rows, strict=True)},
+        "ranks": {n: row[1] for n, row in zip(names, rows, strict=True)},
+    }
+
+
 def compares_by_loops(model, contexts, target, own, other, noise, layer):
     def score(logits):
         hits, ranks = 0, 0
@@ -205,6 +290,11 @@ _MISTAKES = (
     counts_ranks_from_one,
     replaces_where_it_should_add,
     stretches_the_other_vector_too,
+    measures_the_noise_as_a_whole,
+    leaves_the_noise_at_length_one,
+    injects_one_row_of_noise,
+    counts_contexts_and_not_shares,
+    counts_the_target_itself,
 )
 
 EXERCISE = Exercise(
@@ -260,6 +350,33 @@ EXERCISE = Exercise(
             stretches_the_other_vector_too,
             "You stretch the other relation's vector. It is a real vector of the model and is injected as it is; only "
             "the noise has no length of its own.",
+            0,
+        ),
+        Mistake(
+            measures_the_noise_as_a_whole,
+            "You divide by the length of the whole noise matrix. Each row has a length of its own: "
+            "noise.norm(dim=-1, keepdim=True).",
+            0,
+        ),
+        Mistake(
+            leaves_the_noise_at_length_one,
+            "Your random vectors have length 1. A shorter push is no control: give each the length of own.",
+            0,
+        ),
+        Mistake(
+            injects_one_row_of_noise,
+            "You inject the first row of noise only. Inject every row by itself and average the results.",
+            0,
+        ),
+        Mistake(
+            counts_contexts_and_not_shares,
+            "Your hits count contexts. Asked is their share: between 0 and 1.",
+            0,
+        ),
+        Mistake(
+            counts_the_target_itself,
+            "You count with >=, so the target stands above itself and never is on top. Only strictly larger logits "
+            "count: >.",
             0,
         ),
     ),

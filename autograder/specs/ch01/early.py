@@ -99,6 +99,26 @@ def has_two_stages_in_every_layer(model, tokens):
     return torch.stack([model.unembed(model.ln_final(stream[:, -1])) for stream in stages])
 
 
+def decodes_what_each_part_adds(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    stages = [cache["blocks.0.hook_resid_pre"]]
+    for layer in range(model.cfg.n_layers):
+        stages.append(cache[f"blocks.{layer}.hook_attn_out"])
+        if f"blocks.{layer}.hook_mlp_out" in model.hook_dict:
+            stages.append(cache[f"blocks.{layer}.hook_mlp_out"])
+    return torch.stack([model.unembed(model.ln_final(stream[:, -1])) for stream in stages])
+
+
+def returns_probabilities(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    stages = [cache["blocks.0.hook_resid_pre"]]
+    for layer in range(model.cfg.n_layers):
+        stages.append(cache[f"blocks.{layer}.hook_resid_mid"])
+        if f"blocks.{layer}.hook_mlp_out" in model.hook_dict:
+            stages.append(cache[f"blocks.{layer}.hook_resid_post"])
+    return torch.stack([model.unembed(model.ln_final(stream[:, -1])).softmax(-1) for stream in stages])
+
+
 def decodes_with_hooks(model, tokens):
     kept = []
     names = ["blocks.0.hook_resid_pre"]
@@ -200,6 +220,17 @@ EXERCISE = Exercise(
             has_two_stages_in_every_layer,
             "You have two stages in every layer. A layer without an FFN has one: nothing happens between its "
             "hook_resid_mid and its hook_resid_post.",
+            0,
+        ),
+        Mistake(
+            decodes_what_each_part_adds,
+            "You decode what each attention and each FFN adds. A stage is the running sum after it: hook_resid_mid and "
+            "hook_resid_post.",
+            0,
+        ),
+        Mistake(
+            returns_probabilities,
+            "You return probabilities. Asked are the logits: leave the softmax out.",
             0,
         ),
     ),

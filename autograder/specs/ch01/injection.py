@@ -71,6 +71,69 @@ def injects_into_one_layer_only(model, tokens, vector, layers, replace):
     return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layers[0]}.hook_mlp_out", hook)])[:, -1]
 
 
+def injects_into_the_last_layer_only(model, tokens, vector, layers, replace):
+    def hook(value, hook):
+        value = value.clone()
+        value[:, -1] = vector + (0 if replace else value[:, -1])
+        return value
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layers[-1]}.hook_mlp_out", hook)])[:, -1]
+
+
+def shares_the_vector_among_layers(model, tokens, vector, layers, replace):
+    def hook(value, hook):
+        value = value.clone()
+        value[:, -1] = vector if replace else value[:, -1] + vector / len(layers)
+        return value
+
+    hooks = [(f"blocks.{layer}.hook_mlp_out", hook) for layer in layers]
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)[:, -1]
+
+
+def injects_at_the_first_position(model, tokens, vector, layers, replace):
+    def hook(value, hook):
+        value = value.clone()
+        value[:, 0] = vector + (0 if replace else value[:, 0])
+        return value
+
+    hooks = [(f"blocks.{layer}.hook_mlp_out", hook) for layer in layers]
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)[:, -1]
+
+
+def injects_before_the_ffn(model, tokens, vector, layers, replace):
+    def hook(value, hook):
+        value = value.clone()
+        value[:, -1] = vector + (0 if replace else value[:, -1])
+        return value
+
+    hooks = [(f"blocks.{layer}.hook_resid_mid", hook) for layer in layers]
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)[:, -1]
+
+
+def injects_into_the_attention(model, tokens, vector, layers, replace):
+    def hook(value, hook):
+        value = value.clone()
+        value[:, -1] = vector + (0 if replace else value[:, -1])
+        return value
+
+    hooks = [(f"blocks.{layer}.hook_attn_out", hook) for layer in layers]
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)[:, -1]
+
+
+def changes_nothing(model, tokens, vector, layers, replace):
+    return model(tokens)[:, -1]
+
+
+def empties_the_other_positions(model, tokens, vector, layers, replace):
+    def hook(value, hook):
+        changed = torch.zeros_like(value) if replace else value.clone()
+        changed[:, -1] += vector
+        return changed
+
+    hooks = [(f"blocks.{layer}.hook_mlp_out", hook) for layer in layers]
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)[:, -1]
+
+
 def overwrites_the_whole_stream(model, tokens, vector, layers, replace):
     def hook(value, hook):
         value = value.clone()
@@ -125,13 +188,19 @@ EXERCISE = Exercise(
     groups=(
         Group(
             "added, in lab-relational",
-            3,
+            2,
             partial(_draw, model=prompts.LAB, replace=False),
             hint="A hook on blocks.<layer>.hook_mlp_out adds the vector at the last position and leaves the others.",
         ),
         Group(
-            "several FFNs of a random model",
-            4,
+            "added to several FFNs of a random model",
+            2,
+            partial(_draw, model=prompts.RANDOM, replace=False),
+            hint="The whole vector is added in every layer of `layers`, each with its own hook.",
+        ),
+        Group(
+            "in the place of several FFNs of a random model",
+            3,
             partial(_draw, model=prompts.RANDOM, replace=True),
             cases=3,
             hint="With replace=True the vector takes the place of the FFN's output at the last position, in "
@@ -150,12 +219,12 @@ EXERCISE = Exercise(
         Mistake(
             adds_and_never_replaces,
             "You add the vector although replace is True: then it must stand in the place of the FFN's output.",
-            5,
+            6,
         ),
         Mistake(
             replaces_and_never_adds,
             "You replace the FFN's output although replace is False: then the vector is added to it.",
-            4,
+            3,
         ),
         Mistake(
             injects_at_every_position,
@@ -165,19 +234,58 @@ EXERCISE = Exercise(
         Mistake(
             injects_into_one_layer_only,
             "You inject into the first of the layers only. Put one hook on each layer of `layers`.",
-            5,
+            4,
         ),
         Mistake(
             overwrites_the_whole_stream,
             "You replace the whole residual stream after the block. Only the FFN's contribution is to be replaced, "
             "hook_mlp_out; what the stream held before stays. (When adding, the two come to the same.)",
-            5,
+            6,
         ),
         Mistake(
             leaves_the_hook_on,
             "The numbers are right, but the hook is still on the model: every later cell would run the injected model. "
             "Use model.run_with_hooks, or remove the hook in a finally block.",
             7,
+        ),
+        Mistake(
+            injects_into_the_last_layer_only,
+            "You inject into the last of the layers only. Put one hook on each layer of `layers`.",
+            4,
+        ),
+        Mistake(
+            shares_the_vector_among_layers,
+            "You divide the vector by the number of layers. Each layer gets the whole vector.",
+            7,
+        ),
+        Mistake(
+            injects_at_the_first_position,
+            "You inject at the first position. The last one is meant: value[:, -1].",
+            0,
+        ),
+        Mistake(
+            injects_before_the_ffn,
+            "You change the stream before the FFN (hook_resid_mid), so that the FFN reads your vector too. Change what "
+            "it says: hook_mlp_out.",
+            0,
+        ),
+        Mistake(
+            injects_into_the_attention,
+            "You change what the attention adds (hook_attn_out), so that the FFN reads your vector too. Change what "
+            "the FFN says: hook_mlp_out.",
+            0,
+        ),
+        Mistake(
+            changes_nothing,
+            "The logits are those of the model without a vector. A hook function must return the changed tensor: what "
+            "it does to a copy alone is lost.",
+            0,
+        ),
+        Mistake(
+            empties_the_other_positions,
+            "With replace=True you clear the FFN's output at all other positions. They keep theirs: change "
+            "value[:, -1] alone.",
+            6,
         ),
     ),
     variants=(injects_in_place, injects_by_a_mask),

@@ -1,6 +1,6 @@
 """Exercise 1.2, ``reciprocal_ranks``: how high one token stands among all, as 1 / (rank + 1).
 
-- drawn logits, with and without ties; ranks are small for some items and large for others.
+- drawn logits of both signs, with and without ties; ranks are small for some items and large for others.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def _draw(rng: Rng, stages: int, ties: bool = False) -> dict[str, Any]:
         logits = np.floor(logits / 3)  # three tokens share every value
     tokens = rng.permutation(vocabulary)[:batch]
     shaped = torch.tensor(logits.reshape(stages, batch, vocabulary), dtype=torch.float32)
-    return {"logits": shaped / 4, "tokens": torch.tensor(tokens)}
+    return {"logits": (shaped - shaped.mean().round()) / 4, "tokens": torch.tensor(tokens)}
 
 
 def starts_counting_at_two(logits, tokens):
@@ -47,6 +47,28 @@ def reads_an_argsort_as_ranks(logits, tokens):
 def counts_ties_as_better(logits, tokens):
     index = tokens.expand(len(logits), -1)[..., None]
     rank = (logits >= logits.gather(-1, index)).sum(-1) - 1
+    return 1 / (rank + 1.0)
+
+
+def counts_the_token_itself(logits, tokens):
+    index = tokens.expand(len(logits), -1)[..., None]
+    rank = (logits >= logits.gather(-1, index)).sum(-1)
+    return 1 / (rank + 1.0)
+
+
+def divides_by_the_rank_from_zero(logits, tokens):
+    index = tokens.expand(len(logits), -1)[..., None]
+    return 1 / (logits > logits.gather(-1, index)).sum(-1).float()
+
+
+def returns_the_rank_from_zero(logits, tokens):
+    index = tokens.expand(len(logits), -1)[..., None]
+    return (logits > logits.gather(-1, index)).sum(-1).float()
+
+
+def compares_sizes_without_signs(logits, tokens):
+    index = tokens.expand(len(logits), -1)[..., None]
+    rank = (logits.abs() > logits.abs().gather(-1, index)).sum(-1)
     return 1 / (rank + 1.0)
 
 
@@ -110,8 +132,29 @@ EXERCISE = Exercise(
     mistakes=(
         Mistake(
             starts_counting_at_two,
-            "You give 1 / (rank + 2): the top token must get 1. Perhaps the token itself is among those you count, or "
-            "your rank already starts at 1.",
+            "You give 1 / (rank + 2): the top token must get 1. Your rank starts at 1 already.",
+            0,
+        ),
+        Mistake(
+            counts_the_token_itself,
+            "You count with >=, so the token counts itself, and every tie as well: the top token must get 1. Only "
+            "strictly larger logits count: >.",
+            0,
+        ),
+        Mistake(
+            divides_by_the_rank_from_zero,
+            "You give 1 / rank. Ranks count from 0, so the top token is divided by zero and the next one gets 1: it is "
+            "1 / (rank + 1).",
+            0,
+        ),
+        Mistake(
+            returns_the_rank_from_zero,
+            "You return the rank (0, 1, 2 …) itself. Asked is 1 / (rank + 1).",
+            0,
+        ),
+        Mistake(
+            compares_sizes_without_signs,
+            "You compare logits without their signs. A logit of -3 is smaller than one of 1: leave abs out.",
             0,
         ),
         Mistake(
