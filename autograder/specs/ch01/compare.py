@@ -222,6 +222,23 @@ def counts_contexts_and_not_shares(model, contexts, target, own, other, noise, l
     }
 
 
+def swaps_own_and_other(model, contexts, target, own, other, noise, layer):
+    def score(logits):
+        rank = (logits > logits.gather(1, target[:, None])).sum(1)
+        return (rank == 0).float().mean().item(), rank.float().mean().item()
+
+    same = noise * own.norm() / noise.norm(dim=-1, keepdim=True)
+    before = score(model(contexts)[:, -1])
+    runs = [inject(model, contexts, vector, [layer], False) for vector in (other, own, *same)]
+    scores = torch.tensor([score(logits) for logits in runs])
+    rows = [before, scores[0].tolist(), scores[1].tolist(), scores[2:].mean(0).tolist()]
+    names = ("before", "own", "other", "random")
+    return {
+        "hits": {n: row[0] for n, row in zip(names, rows, strict=True)},
+        "ranks": {n: row[1] for n, row in zip(names, rows, strict=True)},
+    }
+
+
 def counts_the_target_itself(model, contexts, target, own, other, noise, layer):
     def score(logits):
         rank = (logits >= logits.gather(1, target[:, None])).sum(1)
@@ -295,6 +312,7 @@ _MISTAKES = (
     injects_one_row_of_noise,
     counts_contexts_and_not_shares,
     counts_the_target_itself,
+    swaps_own_and_other,
 )
 
 EXERCISE = Exercise(
@@ -377,6 +395,11 @@ EXERCISE = Exercise(
             counts_the_target_itself,
             "You count with >=, so the target stands above itself and never is on top. Only strictly larger logits "
             "count: >.",
+            0,
+        ),
+        Mistake(
+            swaps_own_and_other,
+            'The results of own and other have changed places: "own" belongs to the vector own.',
             0,
         ),
     ),

@@ -119,6 +119,16 @@ def returns_probabilities(model, tokens):
     return torch.stack([model.unembed(model.ln_final(stream[:, -1])).softmax(-1) for stream in stages])
 
 
+def returns_log_probabilities(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    stages = [cache["blocks.0.hook_resid_pre"]]
+    for layer in range(model.cfg.n_layers):
+        stages.append(cache[f"blocks.{layer}.hook_resid_mid"])
+        if f"blocks.{layer}.hook_mlp_out" in model.hook_dict:
+            stages.append(cache[f"blocks.{layer}.hook_resid_post"])
+    return torch.stack([model.unembed(model.ln_final(stream[:, -1])).log_softmax(-1) for stream in stages])
+
+
 def decodes_with_hooks(model, tokens):
     kept = []
     names = ["blocks.0.hook_resid_pre"]
@@ -231,6 +241,11 @@ EXERCISE = Exercise(
         Mistake(
             returns_probabilities,
             "You return probabilities. Asked are the logits: leave the softmax out.",
+            0,
+        ),
+        Mistake(
+            returns_log_probabilities,
+            "You return log-probabilities. Asked are the logits: leave the log-softmax out.",
             0,
         ),
     ),

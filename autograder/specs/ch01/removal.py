@@ -19,7 +19,7 @@ Rng = np.random.Generator
 
 
 def _draw(rng: Rng, model: str, fractions: tuple[float, ...], and_after: bool = False) -> dict[str, Any]:
-    tokens = prompts.lab_facts(rng, 3)[0] if model == prompts.LAB else prompts.random_tokens(rng, 3)
+    tokens = prompts.lab_facts(rng, 2)[0] if model == prompts.LAB else prompts.random_tokens(rng, 3)
     return {
         "model": ModelRef(model),
         "tokens": tokens,
@@ -123,6 +123,10 @@ def empties_the_whole_stream(model, tokens, fraction):
     chosen = layers[len(layers) - number :]
     hooks = [(f"blocks.{layer}.hook_resid_post", lambda value, hook: value * 0) for layer in chosen]
     return model.run_with_hooks(tokens, fwd_hooks=hooks)[:, -1]
+
+
+def changes_nothing(model, tokens, fraction):
+    return model(tokens)[:, -1]
 
 
 def leaves_the_ffns_off(model, tokens, fraction):
@@ -232,6 +236,12 @@ EXERCISE = Exercise(
             drops_one_ffn_at_most,
             "You never remove more than one FFN, whatever the fraction.",
             6,
+        ),
+        Mistake(
+            changes_nothing,
+            "The logits are those of the whole model. A hook function must return the zeros: what it makes and does "
+            "not return is lost.",
+            1,
         ),
         Mistake(
             leaves_the_ffns_off,
