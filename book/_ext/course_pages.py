@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sphinx.environment import BuildEnvironment
 
 PLACEHOLDER = f"https://github.com/{address.PLACEHOLDER}/mechanisms"
+PLACEHOLDER_BOOK = f"https://{address.PLACEHOLDER}.github.io/mechanisms"
 WORDS_A_MINUTE = 130
 FIGURES_MIN = 10
 
@@ -260,8 +261,8 @@ class WithSolutions(CoursePart):
 
 
 def put_address(app: Sphinx, docname: str, text: list[str]) -> None:
-    """Before a page is read: the repository's address in place of the placeholder's."""
-    text[0] = text[0].replace(PLACEHOLDER, address.repository())
+    """Before a page is read: the repository's and the book's address in place of the placeholders."""
+    text[0] = text[0].replace(PLACEHOLDER, address.repository()).replace(PLACEHOLDER_BOOK, address.documentation())
 
 
 def setup(app: Sphinx) -> dict[str, bool | int]:
