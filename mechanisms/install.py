@@ -106,7 +106,7 @@ def complete(extras: Iterable[str] = EXTRAS) -> None:
         return
     if any(need.name == "torch" for need in missing):
         raise CourseError(
-            f"This Python has no PyTorch, so it is hardly the one that the course was installed into ({sys.executable}). "
+            f"This Python ({sys.executable}) has no PyTorch, so it is hardly the one that has the course. "
             "Choose that one as the notebook's kernel. Or, to install everything into this one, which takes gigabytes, "
             f'run %pip install "{requirement(*extras)}" in a cell of its own.',
             page="package-not-found",
