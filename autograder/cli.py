@@ -35,8 +35,10 @@ COMMANDS = (
     "feedback",
     "report",
     "export",
+    "due",
     "serve",
     "bench",
+    "new-chapter",
 )
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Build, grade and show the course.", epilog=EXIT_CODES

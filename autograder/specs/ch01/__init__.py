@@ -19,5 +19,5 @@ CHAPTER = Chapter(
     exercises=tuple(module.EXERCISE for module in (early, ranks, stages, capture, injection, compare, twins, removal)),
     page="book/chapters/01_relational_tasks.html",
     paper="https://arxiv.org/abs/2305.16130",
-    models=("lab-relational", "blind-relational", "control-relational"),
+    models=("lab-relational", "free-relational", "control-relational"),
 )
