@@ -82,6 +82,8 @@ def caption_map(answer: Any, inputs: dict[str, Any], held_out: dict[str, Any]) -
     category), at_least a share of right words for each of the three and for "all words". The verdict is which of them
     are reached, and whether captions differ between images at all. A map whose training left the language model
     changed ("language_model" of the answer: {"is_changed": True}) is refused: it belongs to the changed model.
+    "after_few_steps" of the answer is another map, of a training that was asked for very few steps: of its words no
+    more than ``at_most_after_few_steps`` may be right.
     """
     from mechanisms.check.run import model
     from mechanisms.data.scenes.creatures import ATTRIBUTES
@@ -93,18 +95,26 @@ def caption_map(answer: Any, inputs: dict[str, Any], held_out: dict[str, Any]) -
         }
     lm, k, features = model(inputs["model"].name), inputs["k"], held_out["features"]
     rows, columns = k * lm.config.n_embd, features.shape[1]
-    weight, bias = answer["weight"], answer["bias"]
-    if weight.shape != (rows, columns) or bias.shape != (rows,):
+    maps = [answer, answer["after_few_steps"]]
+    if any(given["weight"].shape != (rows, columns) or given["bias"].shape != (rows,) for given in maps):
         told = f"it is no map from {columns} numbers to {rows}: weight [{rows}, {columns}] and bias [{rows}] are asked"
         return {"$refused": {"type": "shape", "message": told}}
-    prompts = Map(weight.float(), bias.float(), k).prompts(features)
-    said = named(continue_text(lm, prompts, "a", 3))
+    said, young = (
+        named(continue_text(lm, Map(given["weight"].float(), given["bias"].float(), k).prompts(features), "a", 3))
+        for given in maps
+    )
     hits = (said == held_out["labels"]).float()
     right = dict(zip(ATTRIBUTES, hits.mean(0).tolist(), strict=True)) | {"all words": hits.mean().item()}
     reached = {
         f"{name}: enough right on new scenes": right[name] >= least for name, least in held_out["at_least"].items()
     }
-    return {"captions differ between images": len(said.unique(dim=0)) > 1, **reached}
+    early = (young == held_out["labels"]).float().mean().item()
+    return {
+        "captions differ between images": len(said.unique(dim=0)) > 1,
+        **reached,
+        "two steps asked for, two steps taken": early <= held_out["at_most_after_few_steps"],
+        "the language model is not left in training mode": not answer["language_model"]["is_left_in_training_mode"],
+    }
 
 
 @register("word-vectors")
@@ -112,8 +122,9 @@ def word_vectors(answer: Any, inputs: dict[str, Any], held_out: dict[str, Any]) 
     """Word vectors [n_words, d] by the answers that sums of two of them give about images never seen.
 
     ``held_out``: images [n, d], captions [n, 5, 2] (word ids, true candidate first, then two other shapes, two other
-    colours), at_least a share for "shape" and "colour". The verdict: does the true caption beat those with another
-    shape, and those with another colour, often enough, and is it at least not avoided.
+    colours), at_least a share for "shape" and "colour", loss_at_most. The verdict: does the true caption beat those
+    with another shape, and those with another colour, often enough, is it at least not avoided, and is the five-way
+    cross-entropy low enough.
     """
     images, captions = held_out["images"], held_out["captions"]
     n_words, d = int(inputs["captions"].max()) + 1, images.shape[1]
@@ -126,4 +137,6 @@ def word_vectors(answer: Any, inputs: dict[str, Any], held_out: dict[str, Any]) 
     reached = {
         f"{name}s told apart often enough": share >= held_out["at_least"][name] for name, share in shares.items()
     }
+    loss = torch.nn.functional.cross_entropy(scores, torch.zeros(len(scores), dtype=torch.long)).item()
+    reached["cross-entropy low enough"] = loss <= held_out["loss_at_most"]
     return {"the true caption is not avoided": min(shares.values()) > 0.3, **reached}

@@ -98,22 +98,25 @@ def plot_sounds(sounds: Mapping[str, float], categories: Mapping[str, float]) ->
     figure, [ax] = new_figure(6.6, 3.2)
     values = {name: {"category": categories[name], "sound": sounds[name]} for name in sounds}
     _bars(ax, values, ("category", "sound"))
-    ax.axhline(1 / len(CATEGORIES), color=QUIET, linestyle="--", linewidth=1, zorder=0)
+    ax.axhline(1 / len(CATEGORIES), color=QUIET, linestyle="--", linewidth=1, zorder=0, label="chance")
+    ax.set_ylabel("right words")
     ax.set_xticks([0, 1], ["category\n(in the captions)", "sound\n(in text alone)"])
-    figure.legend(ncols=5, frameon=False, loc="outside lower center", fontsize=9)
+    figure.legend(ncols=6, columnspacing=1.2, frameon=False, loc="outside lower center", fontsize=9)
     return figure
 
 
 def plot_differences(gaps: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Figure:
-    """``gaps`` [pair][attribute] {"difference", "low", "high"}: a tick and its interval, one panel an attribute."""
+    """``gaps`` [pair][attribute] {"difference", "low", "high"}: a dot and its interval, one panel an attribute."""
     figure, axes = new_figure(8.4, 0.9 + 0.34 * len(gaps), columns=len(ATTRIBUTES), sharey=True, sharex=True)
     names = list(gaps)
     for ax, what in zip(axes, ATTRIBUTES, strict=True):
         ax.axvline(0, color=QUIET, linewidth=1)
+        ax.grid(axis="y", color="#E5E5E5", linewidth=0.8)
+        ax.set_axisbelow(True)
         for row, name in enumerate(names):
             found = gaps[name][what]
-            ax.plot([found["low"], found["high"]], [row, row], color="#0072B2", linewidth=5, solid_capstyle="butt")
-            ax.plot(found["difference"], row, "|", color=INK, markersize=9)
+            ax.plot([found["low"], found["high"]], [row, row], color="#0072B2", linewidth=2.5)
+            ax.plot(found["difference"], row, "o", color="#0072B2", markersize=3)
         ax.set_title(what, fontsize=10)
         ax.set_xlim(-0.3, 1.0)
     axes[0].set_yticks(range(len(names)), names)

@@ -29,9 +29,12 @@ def contact_sheet(
         axis.axis("off")
     for axis, image, caption in zip(axes.flat, images, captions, strict=False):
         axis.imshow(image.permute(1, 2, 0).clamp(0, 1).numpy(), interpolation="nearest")
+        axis.set_anchor("N")
         # Where captions are tokens the full stop stands alone: on a line of its own it would look like a blot.
         lines = textwrap.wrap(caption.replace(" .", "."), LETTERS)
         axis.set_title("\n".join(lines), fontsize=9, y=-0.06, va="top")
     figure.suptitle(title, fontsize=12)
     figure.tight_layout(h_pad=2.6)
+    # tight_layout keeps room for the captions above the pictures, though they hang below: take that back.
+    figure.subplots_adjust(top=1 - 0.35 / figure.get_figheight())
     return figure

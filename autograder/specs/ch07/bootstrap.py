@@ -79,6 +79,43 @@ def goes_two_deviations_to_each_side(one, other, rows):
     return {"difference": middle, "low": middle - 1.96 * spread, "high": middle + 1.96 * spread}
 
 
+def swaps_low_and_high(one, other, rows):
+    differences = (one[rows] - other[rows]).mean(1)
+    high, low = torch.quantile(differences, torch.tensor([0.025, 0.975])).tolist()
+    return {"difference": (one.mean() - other.mean()).item(), "low": low, "high": high}
+
+
+def subtracts_the_ends_of_two_intervals(one, other, rows):
+    ends = torch.tensor([0.025, 0.975])
+    low, high = (torch.quantile(one[rows].mean(1), ends) - torch.quantile(other[rows].mean(1), ends)).tolist()
+    return {"difference": (one.mean() - other.mean()).item(), "low": low, "high": high}
+
+
+def sets_two_intervals_against_each_other(one, other, rows):
+    ends = torch.tensor([0.025, 0.975])
+    mine, theirs = torch.quantile(one[rows].mean(1), ends), torch.quantile(other[rows].mean(1), ends)
+    middle = (one.mean() - other.mean()).item()
+    return {"difference": middle, "low": (mine[0] - theirs[1]).item(), "high": (mine[1] - theirs[0]).item()}
+
+
+def adds_up_over_images(one, other, rows):
+    differences = (one[rows] - other[rows]).sum(1)
+    low, high = torch.quantile(differences, torch.tensor([0.025, 0.975])).tolist()
+    return {"difference": (one - other).sum().item(), "low": low, "high": high}
+
+
+def drops_the_sign_of_every_image(one, other, rows):
+    gain = (one - other).abs()
+    low, high = torch.quantile(gain[rows].mean(1), torch.tensor([0.025, 0.975])).tolist()
+    return {"difference": gain.mean().item(), "low": low, "high": high}
+
+
+def picks_draws_by_their_place(one, other, rows):
+    means = (one[rows] - other[rows]).mean(1).sort().values
+    low, high = means[int(0.025 * len(means))].item(), means[int(0.975 * len(means))].item()
+    return {"difference": (one.mean() - other.mean()).item(), "low": low, "high": high}
+
+
 def bootstrap_in_numpy(one, other, rows):
     import numpy as np
 
@@ -106,8 +143,8 @@ EXERCISE = Exercise(
         title="Put an interval around a difference",
         difficulty=2,
         minutes=10,
-        why="Both systems caption the same images, and some images are easy for everybody. Pairing takes that out, and "
-        "the interval becomes as narrow as it really is.",
+        why="Both systems caption the same images, and some images are easy for everybody. Pairing takes that out "
+        "of the interval.",
         paper="Comparisons with the blind baseline; the interval is this course's addition.",
     ),
     groups=(
@@ -161,8 +198,34 @@ EXERCISE = Exercise(
         ),
         Mistake(
             goes_two_deviations_to_each_side,
-            "You go 1.96 standard deviations to each side. That supposes a bell curve; the quantiles of the draws "
-            "suppose nothing.",
+            "You go 1.96 standard deviations to each side. That takes the draws for a bell curve; their quantiles need "
+            "no such shape.",
+            0,
+        ),
+        Mistake(swaps_low_and_high, "Your low is the upper end and your high the lower one.", 0),
+        Mistake(
+            subtracts_the_ends_of_two_intervals,
+            "You make an interval for each system and subtract the ends. Subtract image by image first: the interval "
+            "is that of the difference.",
+            0,
+        ),
+        Mistake(
+            sets_two_intervals_against_each_other,
+            "You set the low end of one system against the high end of the other. That treats them as if they had "
+            "captioned different images, and worse: subtract image by image first.",
+            0,
+        ),
+        Mistake(adds_up_over_images, "You add up over the images. Take means, of all images and of each draw.", 0),
+        Mistake(
+            drops_the_sign_of_every_image,
+            "You take the size of each image's difference. An image on which the other system is better counts "
+            "against the first: keep the sign.",
+            0,
+        ),
+        Mistake(
+            picks_draws_by_their_place,
+            "You sort the draws and pick one at each end. torch.quantile goes between two neighbours where the 2.5% "
+            "fall between them.",
             0,
         ),
     ),

@@ -1,6 +1,7 @@
 """Exercise 7.5, ``caption_images``: greedy decoding that starts from embeddings.
 
-- prompts that make lab-lm-scenes say different things; stems of one and of three tokens, all of which count.
+- prompts that make lab-lm-scenes say different things; stems of one and of three tokens, all of which count;
+- one image alone, asked for more tokens than its caption has: a loop that ends with the captions shows there.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ Rng = np.random.Generator
 ROWS = 6
 
 
-def _draw(rng: Rng, stem: str, n: int) -> dict[str, Any]:
+def _draw(rng: Rng, stem: str, n: int, images: int = ROWS) -> dict[str, Any]:
     from mechanisms.models import load
 
     # Prompts near real words, so that what is said differs from row to row.
     table = load("lab-lm-scenes").get_input_embeddings().weight
-    size, colour, category = (rng.permutation(high)[np.arange(ROWS) % high] for high in (3, 6, 12))
+    size, colour, category = (rng.permutation(high)[np.arange(images) % high] for high in (3, 6, 12))
     first = text.FIRST
     ids = np.stack([size + first["size"], colour + first["colour"], category + first["category"]], 1)
-    prompts = table[torch.tensor(ids)] + 0.02 * torch.tensor(rng.normal(size=(ROWS, 3, 96)), dtype=torch.float32)
+    prompts = table[torch.tensor(ids)] + 0.02 * torch.tensor(rng.normal(size=(images, 3, 96)), dtype=torch.float32)
     return {"model": ModelRef("lab-lm-scenes"), "prompts": prompts.detach(), "stem": text.encode(stem), "n": n}
 
 
@@ -128,6 +129,87 @@ def stops_at_the_end_token(model, prompts, stem, n):
     return model.generate(inputs_embeds=inputs, attention_mask=attended, max_new_tokens=n, do_sample=False)
 
 
+def keeps_only_the_beginning_of_the_stem(model, prompts, stem, n):
+    embed = model.get_input_embeddings()
+    inputs, said = torch.cat([prompts, embed(torch.tensor(stem[:1])).expand(len(prompts), -1, -1)], 1), []
+    with torch.no_grad():
+        for _ in range(n):
+            said.append(model(inputs_embeds=inputs).logits[:, -1].argmax(-1))
+            inputs = torch.cat([inputs, embed(said[-1])[:, None]], 1)
+    return torch.stack(said, 1)
+
+
+def keeps_the_first_prompt_alone(model, prompts, stem, n):
+    embed = model.get_input_embeddings()
+    inputs, said = torch.cat([prompts[:, :1], embed(torch.tensor(stem)).expand(len(prompts), -1, -1)], 1), []
+    with torch.no_grad():
+        for _ in range(n):
+            said.append(model(inputs_embeds=inputs).logits[:, -1].argmax(-1))
+            inputs = torch.cat([inputs, embed(said[-1])[:, None]], 1)
+    return torch.stack(said, 1)
+
+
+def reads_the_logits_one_place_early(model, prompts, stem, n):
+    embed = model.get_input_embeddings()
+    inputs, said = torch.cat([prompts, embed(torch.tensor(stem)).expand(len(prompts), -1, -1)], 1), []
+    with torch.no_grad():
+        for _ in range(n):
+            said.append(model(inputs_embeds=inputs).logits[:, -2].argmax(-1))
+            inputs = torch.cat([inputs, embed(said[-1])[:, None]], 1)
+    return torch.stack(said, 1)
+
+
+def reads_the_logits_at_the_first_place(model, prompts, stem, n):
+    embed = model.get_input_embeddings()
+    inputs, said = torch.cat([prompts, embed(torch.tensor(stem)).expand(len(prompts), -1, -1)], 1), []
+    with torch.no_grad():
+        for _ in range(n):
+            said.append(model(inputs_embeds=inputs).logits[:, 0].argmax(-1))
+            inputs = torch.cat([inputs, embed(said[-1])[:, None]], 1)
+    return torch.stack(said, 1)
+
+
+def stops_when_all_captions_have_stopped(model, prompts, stem, n):
+    embed = model.get_input_embeddings()
+    inputs, said = torch.cat([prompts, embed(torch.tensor(stem)).expand(len(prompts), -1, -1)], 1), []
+    with torch.no_grad():
+        for _ in range(n):
+            said.append(model(inputs_embeds=inputs).logits[:, -1].argmax(-1))
+            inputs = torch.cat([inputs, embed(said[-1])[:, None]], 1)
+            if (said[-1] == 2).all():
+                break
+    return torch.stack(said, 1)
+
+
+def appends_a_mean_of_embeddings(model, prompts, stem, n):
+    embed = model.get_input_embeddings()
+    inputs, said = torch.cat([prompts, embed(torch.tensor(stem)).expand(len(prompts), -1, -1)], 1), []
+    with torch.no_grad():
+        for _ in range(n):
+            logits = model(inputs_embeds=inputs).logits[:, -1]
+            said.append(logits.argmax(-1))
+            inputs = torch.cat([inputs, (logits.softmax(-1) @ embed.weight)[:, None]], 1)
+    return torch.stack(said, 1)
+
+
+def fills_up_behind_the_full_stop(model, prompts, stem, n):
+    embed = model.get_input_embeddings()
+    inputs, said = torch.cat([prompts, embed(torch.tensor(stem)).expand(len(prompts), -1, -1)], 1), []
+    with torch.no_grad():
+        for _ in range(n):
+            best = model(inputs_embeds=inputs).logits[:, -1].argmax(-1)
+            said.append(torch.where((said[-1] == 2) | (said[-1] == 0), 0, best) if said else best)
+            inputs = torch.cat([inputs, embed(said[-1])[:, None]], 1)
+    return torch.stack(said, 1)
+
+
+def takes_all_tokens_from_one_run(model, prompts, stem, n):
+    embed = model.get_input_embeddings()
+    inputs = torch.cat([prompts, embed(torch.tensor(stem)).expand(len(prompts), -1, -1)], 1)
+    with torch.no_grad():
+        return model(inputs_embeds=inputs).logits[:, -n:].argmax(-1)
+
+
 def captions_one_by_one(model, prompts, stem, n):
     rows = []
     for prompt in prompts:
@@ -170,17 +252,23 @@ EXERCISE = Exercise(
         ),
         Group(
             "a caption",
-            6,
+            4,
             partial(_draw, stem="a", n=4),
             hint="Append the embedding of the likeliest token, and run the model again. A full stop does not end the "
             "caption: n tokens are asked for.",
+        ),
+        Group(
+            "one image, past the full stop",
+            2,
+            partial(_draw, stem="a", n=8, images=1),
+            hint="A full stop is a token like any other: go on until there are n tokens.",
         ),
     ),
     mistakes=(
         Mistake(
             never_feeds_a_token_back,
-            "You run the model once and repeat its answer. The token that was chosen must be embedded and appended "
-            "before the next one is chosen.",
+            "Your first token repeats itself. The token that was chosen must be embedded and appended at the end, and "
+            "the model run again, before the next one is chosen.",
             2,
         ),
         Mistake(leaves_the_stem_out, "Your inputs lack the stem: prompts first, then the words of the stem.", 0),
@@ -194,6 +282,48 @@ EXERCISE = Exercise(
         Mistake(
             keeps_only_the_end_of_the_stem,
             "Only the last word of the stem is in your inputs. A stem may have several words: embed all of them.",
+            6,
+        ),
+        Mistake(
+            keeps_only_the_beginning_of_the_stem,
+            "Only the first word of the stem is in your inputs. A stem may have several words: embed all of them.",
+            6,
+        ),
+        Mistake(
+            keeps_the_first_prompt_alone,
+            "Only the first prompt is in your inputs. All k of them belong there.",
+            0,
+        ),
+        Mistake(
+            reads_the_logits_one_place_early,
+            "You read the logits one place too early, at [:, -2]. The next token is predicted at the last place.",
+            0,
+        ),
+        Mistake(
+            reads_the_logits_at_the_first_place,
+            "You read the logits at the first place. The next token is predicted at the last one, [:, -1].",
+            0,
+        ),
+        Mistake(
+            takes_all_tokens_from_one_run,
+            "You take all tokens from one run. Its logits at earlier places predict what is there already; a new token "
+            "needs a new run, with the last one appended.",
+            2,
+        ),
+        Mistake(
+            appends_a_mean_of_embeddings,
+            "You append a mean of all embeddings, weighted by how likely they are. Append the embedding of the token "
+            "that was chosen.",
+            2,
+        ),
+        Mistake(
+            fills_up_behind_the_full_stop,
+            "Behind a full stop you fill up with pads. Here the full stop is a token like any other: go on.",
+            2,
+        ),
+        Mistake(
+            stops_when_all_captions_have_stopped,
+            "Your loop ends when every caption has come to its full stop. n tokens are asked for, whatever they are.",
             6,
         ),
         Mistake(

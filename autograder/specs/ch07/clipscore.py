@@ -107,6 +107,85 @@ def takes_the_mean_without_the_factor(images, captions, references):
     return {"clip": 2.5 * cosine, "ref": 2 * cosine * best / torch.where(total == 0, 1.0, total)}
 
 
+def does_not_clamp_the_clipscore(images, captions, references):
+    image, caption = (torch.nn.functional.normalize(x, dim=-1) for x in (images, captions))
+    reference = torch.nn.functional.normalize(references, dim=-1)
+    clip = 2.5 * (image * caption).sum(-1).clamp(min=0)
+    best = (reference * caption[:, None]).sum(-1).max(-1).values.clamp(min=0)
+    total = clip + best
+    harmonic = 2 * clip * best / torch.where(total == 0, 1.0, total)
+    return {"clip": 2.5 * (image * caption).sum(-1), "ref": harmonic}
+
+
+def does_not_clamp_the_references(images, captions, references):
+    image, caption = (torch.nn.functional.normalize(x, dim=-1) for x in (images, captions))
+    reference = torch.nn.functional.normalize(references, dim=-1)
+    clip = 2.5 * (image * caption).sum(-1).clamp(min=0)
+    best = (reference * caption[:, None]).sum(-1).max(-1).values
+    total = clip + best
+    return {"clip": clip, "ref": 2 * clip * best / torch.where(total == 0, 1.0, total)}
+
+
+def multiplies_images_and_captions_as_they_are(images, captions, references):
+    caption, reference = (torch.nn.functional.normalize(x, dim=-1) for x in (captions, references))
+    clip = 2.5 * (images * captions).sum(-1).clamp(min=0)
+    best = (reference * caption[:, None]).sum(-1).max(-1).values.clamp(min=0)
+    total = clip + best
+    return {"clip": clip, "ref": 2 * clip * best / torch.where(total == 0, 1.0, total)}
+
+
+def multiplies_references_as_they_are(images, captions, references):
+    image, caption = (torch.nn.functional.normalize(x, dim=-1) for x in (images, captions))
+    clip = 2.5 * (image * caption).sum(-1).clamp(min=0)
+    best = (references * captions[:, None]).sum(-1).max(-1).values.clamp(min=0)
+    total = clip + best
+    return {"clip": clip, "ref": 2 * clip * best / torch.where(total == 0, 1.0, total)}
+
+
+def takes_half_the_harmonic_mean(images, captions, references):
+    image, caption = (torch.nn.functional.normalize(x, dim=-1) for x in (images, captions))
+    reference = torch.nn.functional.normalize(references, dim=-1)
+    clip = 2.5 * (image * caption).sum(-1).clamp(min=0)
+    best = (reference * caption[:, None]).sum(-1).max(-1).values.clamp(min=0)
+    total = clip + best
+    return {"clip": clip, "ref": clip * best / torch.where(total == 0, 1.0, total)}
+
+
+def takes_the_first_reference(images, captions, references):
+    image, caption = (torch.nn.functional.normalize(x, dim=-1) for x in (images, captions))
+    reference = torch.nn.functional.normalize(references, dim=-1)
+    clip = 2.5 * (image * caption).sum(-1).clamp(min=0)
+    best = (reference[:, 0] * caption).sum(-1).clamp(min=0)
+    total = clip + best
+    return {"clip": clip, "ref": 2 * clip * best / torch.where(total == 0, 1.0, total)}
+
+
+def takes_the_worst_reference(images, captions, references):
+    image, caption = (torch.nn.functional.normalize(x, dim=-1) for x in (images, captions))
+    reference = torch.nn.functional.normalize(references, dim=-1)
+    clip = 2.5 * (image * caption).sum(-1).clamp(min=0)
+    best = (reference * caption[:, None]).sum(-1).min(-1).values.clamp(min=0)
+    total = clip + best
+    return {"clip": clip, "ref": 2 * clip * best / torch.where(total == 0, 1.0, total)}
+
+
+def takes_the_geometric_mean(images, captions, references):
+    image, caption = (torch.nn.functional.normalize(x, dim=-1) for x in (images, captions))
+    reference = torch.nn.functional.normalize(references, dim=-1)
+    clip = 2.5 * (image * caption).sum(-1).clamp(min=0)
+    best = (reference * caption[:, None]).sum(-1).max(-1).values.clamp(min=0)
+    return {"clip": clip, "ref": (clip * best).sqrt()}
+
+
+def takes_the_size_of_the_cosine(images, captions, references):
+    image, caption = (torch.nn.functional.normalize(x, dim=-1) for x in (images, captions))
+    reference = torch.nn.functional.normalize(references, dim=-1)
+    clip = 2.5 * (image * caption).sum(-1).abs()
+    best = (reference * caption[:, None]).sum(-1).max(-1).values.clamp(min=0)
+    total = clip + best
+    return {"clip": clip, "ref": 2 * clip * best / torch.where(total == 0, 1.0, total)}
+
+
 def scores_by_cosine_similarity(images, captions, references):
     clip = 2.5 * torch.cosine_similarity(images, captions, dim=-1).relu()
     best = torch.cosine_similarity(references, captions[:, None], dim=-1).amax(-1).relu()
@@ -189,6 +268,50 @@ EXERCISE = Exercise(
             "Your RefCLIPScore takes the bare cosine of image and caption. It is the mean with the CLIPScore, factor "
             "2.5 included.",
             4,
+        ),
+        Mistake(
+            does_not_clamp_the_clipscore,
+            "Your RefCLIPScore is right, the CLIPScore goes below 0. A caption that points away from its image scores "
+            "0: .clamp(min=0).",
+            4,
+        ),
+        Mistake(
+            does_not_clamp_the_references,
+            "Your CLIPScore is right. The best cosine with a reference is not clamped: where all references say the "
+            "opposite it counts as 0, not less.",
+            4,
+        ),
+        Mistake(
+            multiplies_images_and_captions_as_they_are,
+            "You take the dot product of image and caption as they are. The cosine wants both of them at length 1.",
+            0,
+        ),
+        Mistake(
+            multiplies_references_as_they_are,
+            "You take dot products of captions and references as they are. The cosine wants both at length 1.",
+            4,
+        ),
+        Mistake(takes_half_the_harmonic_mean, "The 2 is missing: the harmonic mean is 2ab / (a + b).", 4),
+        Mistake(
+            takes_the_first_reference,
+            "You look at the first reference alone. Take the largest cosine of all of them.",
+            4,
+        ),
+        Mistake(
+            takes_the_worst_reference,
+            "You take the smallest cosine with a reference. One good match is enough: take the largest.",
+            4,
+        ),
+        Mistake(
+            takes_the_geometric_mean,
+            "You take the geometric mean, the root of ab. The harmonic one is 2ab / (a + b).",
+            4,
+        ),
+        Mistake(
+            takes_the_size_of_the_cosine,
+            "You drop the sign of the cosine. A caption that points away from its image scores 0: .clamp(min=0), not "
+            ".abs().",
+            0,
         ),
     ),
     variants=(scores_by_cosine_similarity, scores_by_loop),

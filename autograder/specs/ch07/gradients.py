@@ -106,6 +106,29 @@ def marks_the_map_that_was_handed_in(model, features, weight, bias, captions):
     return {"loss": loss.detach(), "weight": weight.grad, "bias": bias.grad}
 
 
+def copies_after_asking(model, features, weight, bias, captions):
+    weight, bias = weight.requires_grad_().clone(), bias.requires_grad_().clone()
+    table = model.get_input_embeddings().weight
+    prompts = (features @ weight.T + bias).view(len(features), -1, table.shape[1])
+    k = prompts.shape[1]
+    logits = model(inputs_embeds=torch.cat([prompts, table[captions]], 1)).logits
+    loss = torch.nn.functional.cross_entropy(logits[:, k - 1 : -1].flatten(0, 1), captions.flatten())
+    loss.backward()
+    # What .grad of a copy is; reading it there would warn.
+    return {"loss": loss.detach(), "weight": None, "bias": None}
+
+
+def adds_up_over_the_images(model, features, weight, bias, captions):
+    weight, bias = weight.clone().requires_grad_(), bias.clone().requires_grad_()
+    table = model.get_input_embeddings().weight
+    prompts = (features @ weight.T + bias).view(len(features), -1, table.shape[1])
+    k = prompts.shape[1]
+    logits = model(inputs_embeds=torch.cat([prompts, table[captions]], 1)).logits
+    loss = torch.nn.functional.cross_entropy(logits[:, k - 1 : -1].flatten(0, 1), captions.flatten()) * len(captions)
+    loss.backward()
+    return {"loss": loss.detach(), "weight": weight.grad, "bias": bias.grad}
+
+
 def gradients_by_autograd_grad(model, features, weight, bias, captions):
     weight, bias = weight.clone().requires_grad_(), bias.clone().requires_grad_()
     words = model.get_input_embeddings()(captions)
@@ -158,8 +181,9 @@ EXERCISE = Exercise(
     mistakes=(
         Mistake(
             runs_the_model_without_gradients,
-            "You run the language model under torch.no_grad. Then nothing connects the loss with the map. Frozen means "
-            "that its own parameters ask for no gradient (requires_grad is False), and they already do not.",
+            "Nothing connects your loss with the map. Either the language model runs under torch.no_grad() (frozen "
+            "means that its own parameters ask for no gradient, and they already do not), or your copies of weight and "
+            "bias do not ask for one (.requires_grad_()), or something on the way is detached.",
             0,
         ),
         Mistake(
@@ -192,6 +216,18 @@ EXERCISE = Exercise(
             6,
         ),
         Mistake(adds_up_the_loss, "You add the losses up. Take the mean over all words of all captions.", 0),
+        Mistake(
+            adds_up_over_the_images,
+            "You take the mean over the words of each caption, and add that up over the captions. Take the mean over "
+            "all words of all captions.",
+            0,
+        ),
+        Mistake(
+            copies_after_asking,
+            "You ask for gradients first and copy then. backward() leaves them on the tensors that were handed in, and "
+            "the copies' .grad is None. Copy first: weight.clone().requires_grad_().",
+            0,
+        ),
     ),
     variants=(gradients_by_autograd_grad, gradients_by_a_layer),
     probe="ch07.projection_gradients",

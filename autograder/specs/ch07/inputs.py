@@ -1,6 +1,7 @@
 """Exercise 7.2, ``build_inputs``: prompts and caption words side by side, with labels and mask.
 
-- random prompts and a random embedding table; captions of one length, and captions that are padded.
+- random prompts and a random embedding table; captions of one length, and captions that are padded;
+- one group looks at gradients as well: a function that cuts them off would fail one exercise later.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from autograder.specs.base import Card, Exercise, Group, Mistake
 Rng = np.random.Generator
 
 
-def _draw(rng: Rng, padded: bool) -> dict[str, Any]:
+def _draw(rng: Rng, padded: bool, gradients_of: tuple[str, ...] = ()) -> dict[str, Any]:
     batch, k, width, words = 4, int(rng.integers(2, 5)), 5, 12
     length = int(rng.integers(5, 7))
     pad = int(rng.integers(1, 3))  # never 0, so that a pad of 0 taken for granted shows
@@ -29,6 +30,7 @@ def _draw(rng: Rng, padded: bool) -> dict[str, Any]:
         "captions": torch.tensor(captions),
         "embedding": torch.tensor(rng.normal(size=(words, width)), dtype=torch.float32),
         "pad": pad,
+        "gradients_of": list(gradients_of),
     }
 
 
@@ -107,6 +109,47 @@ def puts_zeros_in_the_place_of_pads(prompts, captions, embedding, pad):
     return {"inputs_embeds": torch.cat([prompts, words], 1), "labels": labels, "attention_mask": mask}
 
 
+def shifts_the_labels_to_the_right(prompts, captions, embedding, pad):
+    k = prompts.shape[1]
+    real = captions != pad
+    labels = torch.cat([torch.full((len(captions), k + 1), -100), torch.where(real, captions, -100)], 1)[:, :-1]
+    mask = torch.cat([torch.ones(len(captions), k, dtype=torch.long), real.long()], 1)
+    return {"inputs_embeds": torch.cat([prompts, embedding[captions]], 1), "labels": labels, "attention_mask": mask}
+
+
+def labels_the_prompts_with_0(prompts, captions, embedding, pad):
+    k = prompts.shape[1]
+    real = captions != pad
+    labels = torch.cat([torch.zeros(len(captions), k, dtype=torch.long), torch.where(real, captions, -100)], 1)
+    mask = torch.cat([torch.ones(len(captions), k, dtype=torch.long), real.long()], 1)
+    return {"inputs_embeds": torch.cat([prompts, embedding[captions]], 1), "labels": labels, "attention_mask": mask}
+
+
+def labels_the_prompts_with_pad(prompts, captions, embedding, pad):
+    k = prompts.shape[1]
+    real = captions != pad
+    labels = torch.cat([torch.full((len(captions), k), pad), torch.where(real, captions, -100)], 1)
+    mask = torch.cat([torch.ones(len(captions), k, dtype=torch.long), real.long()], 1)
+    return {"inputs_embeds": torch.cat([prompts, embedding[captions]], 1), "labels": labels, "attention_mask": mask}
+
+
+def leaves_out_with_minus_1(prompts, captions, embedding, pad):
+    k = prompts.shape[1]
+    real = captions != pad
+    labels = torch.cat([torch.full((len(captions), k), -1), torch.where(real, captions, -1)], 1)
+    mask = torch.cat([torch.ones(len(captions), k, dtype=torch.long), real.long()], 1)
+    return {"inputs_embeds": torch.cat([prompts, embedding[captions]], 1), "labels": labels, "attention_mask": mask}
+
+
+def cuts_the_gradients_off(prompts, captions, embedding, pad):
+    k = prompts.shape[1]
+    real = captions != pad
+    labels = torch.cat([torch.full((len(captions), k), -100), torch.where(real, captions, -100)], 1)
+    mask = torch.cat([torch.ones(len(captions), k, dtype=torch.long), real.long()], 1)
+    inputs = torch.cat([prompts, embedding[captions]], 1).detach()
+    return {"inputs_embeds": inputs, "labels": labels, "attention_mask": mask}
+
+
 def inputs_by_filling(prompts, captions, embedding, pad):
     batch, k, width = prompts.shape
     whole = k + captions.shape[1]
@@ -151,9 +194,17 @@ EXERCISE = Exercise(
         ),
         Group(
             "padded captions",
-            5,
+            4,
             partial(_draw, padded=True),
             hint="Where a caption is padded, the label is -100 and the mask 0.",
+        ),
+        Group(
+            "gradients pass",
+            1,
+            partial(_draw, padded=True, gradients_of=("prompts",)),
+            cases=1,
+            hint="The map is trained through this function: from inputs_embeds a gradient must come back to the "
+            "prompts. A .detach(), .data or torch.no_grad() cuts it off.",
         ),
     ),
     mistakes=(
@@ -201,6 +252,36 @@ EXERCISE = Exercise(
             "Your inputs are zero at pads. Look every token up, pads included: the mask hides them.",
             5,
         ),
+        Mistake(
+            shifts_the_labels_to_the_right,
+            "Your labels stand one place too far to the right. The label of a word is the word itself, at its own "
+            "place; Hugging Face models do the shifting.",
+            0,
+        ),
+        Mistake(
+            labels_the_prompts_with_0,
+            "Your labels are 0 on the prompts, and 0 is a token: the model would be trained to say it there. Only -100 "
+            "means that there is nothing to predict.",
+            0,
+        ),
+        Mistake(
+            labels_the_prompts_with_pad,
+            "Your labels are pad on the prompts, so the model would be trained to say <pad> there. Only -100 means "
+            "that there is nothing to predict.",
+            0,
+        ),
+        Mistake(
+            leaves_out_with_minus_1,
+            "You mark with -1 what is not to be predicted. The loss leaves out -100 and nothing else.",
+            0,
+        ),
+        Mistake(
+            cuts_the_gradients_off,
+            "Your numbers are right, but no gradient comes back to the prompts: inputs_embeds is detached, or made "
+            "under torch.no_grad(). The map is to be trained through this function.",
+            9,
+        ),
     ),
     variants=(inputs_by_filling, inputs_by_masked_fill),
+    probe="ch07.lets_gradients_pass",
 )

@@ -1,7 +1,8 @@
 """Exercise 7.1, ``project_features``: image features to soft prompts, from a grid and from one pooled vector.
 
 - small random features and maps; widths are equal where a transposed map would otherwise be caught by its shape;
-- a grid may have one place: the number of prompts does not tell a grid from a pooled vector.
+- a grid may have one place: the number of prompts does not tell a grid from a pooled vector;
+- one group looks at gradients as well: a function that cuts them off would fail two exercises later.
 """
 
 from __future__ import annotations
@@ -17,14 +18,17 @@ from autograder.specs.base import Card, Exercise, Group, Mistake
 Rng = np.random.Generator
 
 
-def _draw(rng: Rng, grid: bool, square: bool = False, one: bool = False) -> dict[str, Any]:
+def _draw(
+    rng: Rng, grid: bool, square: bool = False, one: bool = False, gradients_of: tuple[str, ...] = ()
+) -> dict[str, Any]:
     batch, k, d_lm = (int(rng.integers(low, high)) for low, high in ((2, 5), (3, 6), (5, 8)))
     k = 1 if one else k
     rows = d_lm if grid else k * d_lm
     d_img = rows if square else int(rng.integers(8, 11))
     shape = (batch, k, d_img) if grid else (batch, d_img)
     arrays = {"features": shape, "weight": (rows, d_img), "bias": (rows,)}
-    return {name: torch.tensor(rng.normal(size=size), dtype=torch.float32) for name, size in arrays.items()} | {"k": k}
+    values = {name: torch.tensor(rng.normal(size=size), dtype=torch.float32) for name, size in arrays.items()}
+    return {**values, "k": k, "gradients_of": list(gradients_of)}
 
 
 def forgets_the_bias(features, weight, bias, k):
@@ -58,6 +62,27 @@ def repeats_the_first_prompt(features, weight, bias, k):
 def takes_one_prompt_for_a_pooled_vector(features, weight, bias, k):
     out = features @ weight.T + bias
     return out.unsqueeze(1) if k == 1 else out.view(len(features), k, -1)
+
+
+def cuts_the_gradients_off(features, weight, bias, k):
+    out = (features @ weight.T + bias).detach()
+    return out if features.ndim == 3 else out.view(len(features), k, -1)
+
+
+def subtracts_the_bias(features, weight, bias, k):
+    out = features @ weight.T - bias
+    return out if features.ndim == 3 else out.view(len(features), k, -1)
+
+
+def adds_the_bias_to_the_first_place_alone(features, weight, bias, k):
+    out = features @ weight.T
+    if features.ndim == 2:
+        return (out + bias).view(len(features), k, -1)
+    return torch.cat([out[:, :1] + bias, out[:, 1:]], 1)
+
+
+def leaves_a_pooled_vector_flat(features, weight, bias, k):
+    return features @ weight.T + bias
 
 
 def projected_by_einsum(features, weight, bias, k):
@@ -114,9 +139,17 @@ EXERCISE = Exercise(
         ),
         Group(
             "a pooled vector, several prompts",
-            3,
+            2,
             partial(_draw, grid=False),
             hint="The first d_lm numbers that come out are prompt 0, the next d_lm prompt 1, and so on.",
+        ),
+        Group(
+            "gradients pass",
+            1,
+            partial(_draw, grid=False, gradients_of=("weight", "bias")),
+            cases=1,
+            hint="The map is trained through this function: from the prompts a gradient must come back to weight and "
+            "bias. A .detach(), .data or torch.no_grad() cuts it off.",
         ),
     ),
     mistakes=(
@@ -148,6 +181,24 @@ EXERCISE = Exercise(
             "You tell grid and pooled vector apart by k. A grid may have one place, too: look at features.ndim.",
             7,
         ),
+        Mistake(
+            cuts_the_gradients_off,
+            "Your numbers are right, but no gradient comes back through them: the prompts are detached, or made under "
+            "torch.no_grad(). The map is to be trained through this function.",
+            7,
+        ),
+        Mistake(subtracts_the_bias, "You subtract the bias. It is added.", 0),
+        Mistake(
+            adds_the_bias_to_the_first_place_alone,
+            "On a grid only the first place gets the bias. Each place gets all of it.",
+            6,
+        ),
+        Mistake(
+            leaves_a_pooled_vector_flat,
+            "Of a pooled vector you return one long row, [batch, k · d_lm]. Cut it into k prompts: [batch, k, d_lm].",
+            3,
+        ),
     ),
     variants=(projected_by_einsum, projected_by_loop),
+    probe="ch07.lets_gradients_pass",
 )

@@ -1,7 +1,7 @@
 """Exercise 7.8, ``vqa_accuracy``: an answer against ten people's answers.
 
 - drawn answers with nobody, one, two, three and more people agreeing; and with capitals, spaces and full stops;
-- some answers contain one another or differ by a point inside ("red" and "dark red", "3.5" and "35").
+- some answers contain one another, or differ by a point or a space ("red" and "dark red", "3.5" and "35").
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ import numpy as np
 from autograder.specs.base import Card, Exercise, Group, Mistake
 
 Rng = np.random.Generator
-WORDS = ("red", "dark red", "3.5", "35", "wug", "fep", "brown", "two")
-LOOK_ALIKE = {"red": "dark red", "3.5": "35", "35": "3.5"}
+PLAIN = ("wug", "fep", "brown", "two")
+LOOK_ALIKE = {"red": "dark red", "3.5": "35", "35": "3.5", "dark red": "darkred", ".5": "5"}
+WORDS = (*LOOK_ALIKE, *PLAIN)
 PEOPLE = 10
-AGREE = (0, 1, 2, 3, 6, 10)  # the first three are asked for words that have a double
+AGREE = (0, 1, 2, 1, 2, 3, 6, 10)  # the first five are asked for words that have a double
 
 
 def _draw(rng: Rng, untidy: bool) -> dict[str, Any]:
     answers, people = [], []
-    asked = [*rng.permutation(list(LOOK_ALIKE)).tolist(), *rng.permutation(["wug", "fep", "brown", "two"])[:3].tolist()]
+    asked = [*rng.permutation(list(LOOK_ALIKE)).tolist(), *rng.permutation(PLAIN)[:3].tolist()]
     for question in rng.permutation(len(AGREE)).tolist():
         agree, right = AGREE[question], asked[question]
         others = [word for word in WORDS if word != right]
@@ -32,7 +33,8 @@ def _draw(rng: Rng, untidy: bool) -> dict[str, Any]:
         said = [said[i] for i in rng.permutation(PEOPLE)]
         if untidy:
             said = [_untidy(rng, word) for word in said]
-            right = _untidy(rng, right)
+            # Each kind of untidiness occurs in an answer that people gave, whatever the seed.
+            right = {3: f" {right}. ", 6: right.upper(), 10: f"{right}."}.get(agree) or _untidy(rng, right)
         answers.append(right)
         people.append(said)
     return {"answers": answers, "people": people}
@@ -105,6 +107,96 @@ def tidies_the_answer_alone(answers, people):
     return [min(said.count(tidy(answer)) / 3, 1.0) for answer, said in zip(answers, people, strict=True)]
 
 
+def keeps_capitals(answers, people):
+    def tidy(text):
+        return text.strip().removesuffix(".").strip()
+
+    return [
+        min(sum(tidy(one) == tidy(answer) for one in said) / 3, 1.0)
+        for answer, said in zip(answers, people, strict=True)
+    ]
+
+
+def keeps_spaces(answers, people):
+    def tidy(text):
+        return text.lower().removesuffix(".")
+
+    return [
+        min(sum(tidy(one) == tidy(answer) for one in said) / 3, 1.0)
+        for answer, said in zip(answers, people, strict=True)
+    ]
+
+
+def keeps_full_stops(answers, people):
+    def tidy(text):
+        return text.strip().lower()
+
+    return [
+        min(sum(tidy(one) == tidy(answer) for one in said) / 3, 1.0)
+        for answer, said in zip(answers, people, strict=True)
+    ]
+
+
+def looks_for_the_full_stop_before_the_spaces(answers, people):
+    def tidy(text):
+        return text.lower().removesuffix(".").strip()
+
+    return [
+        min(sum(tidy(one) == tidy(answer) for one in said) / 3, 1.0)
+        for answer, said in zip(answers, people, strict=True)
+    ]
+
+
+def drops_every_space(answers, people):
+    def tidy(text):
+        return text.lower().replace(" ", "").removesuffix(".")
+
+    return [
+        min(sum(tidy(one) == tidy(answer) for one in said) / 3, 1.0)
+        for answer, said in zip(answers, people, strict=True)
+    ]
+
+
+def drops_points_in_front_too(answers, people):
+    def tidy(text):
+        return text.lower().strip(". ")
+
+    return [
+        min(sum(tidy(one) == tidy(answer) for one in said) / 3, 1.0)
+        for answer, said in zip(answers, people, strict=True)
+    ]
+
+
+def tidies_people_alone(answers, people):
+    def tidy(text):
+        return text.strip().lower().removesuffix(".").strip()
+
+    return [
+        min(sum(tidy(one) == answer for one in said) / 3, 1.0) for answer, said in zip(answers, people, strict=True)
+    ]
+
+
+def takes_the_larger(answers, people):
+    def tidy(text):
+        return text.strip().lower().removesuffix(".").strip()
+
+    return [
+        max(sum(tidy(one) == tidy(answer) for one in said) / 3, 1.0)
+        for answer, said in zip(answers, people, strict=True)
+    ]
+
+
+def leaves_one_person_out_at_a_time(answers, people):
+    def tidy(text):
+        return text.strip().lower().removesuffix(".").strip()
+
+    scores = []
+    for answer, said in zip(answers, people, strict=True):
+        same = [tidy(one) == tidy(answer) for one in said]
+        scores.append(sum(min((sum(same) - one) / 3, 1.0) for one in same) / len(same))
+    return scores
+
+
 def accuracy_by_counter(answers, people):
     from collections import Counter
 
@@ -148,7 +240,7 @@ EXERCISE = Exercise(
             "capitals, spaces, full stops",
             3,
             partial(_draw, untidy=True),
-            hint="Tidy both sides before comparing: small letters, no spaces around, no full stop at the end.",
+            hint="Tidy both sides before comparing: lower case, no spaces around, no full stop at the end.",
         ),
     ),
     mistakes=(
@@ -178,6 +270,38 @@ EXERCISE = Exercise(
             tidies_the_answer_alone,
             "You tidy the answer and not what people said. Both sides need it.",
             3,
+        ),
+        Mistake(
+            tidies_people_alone,
+            "You tidy what people said and not the answer. Both sides need it.",
+            3,
+        ),
+        Mistake(keeps_capitals, "You keep capitals: 'Red' and 'red' are one answer. Use .lower().", 3),
+        Mistake(keeps_spaces, "You keep spaces around an answer: ' red' and 'red' are one answer. Use .strip().", 3),
+        Mistake(keeps_full_stops, "You keep the full stop at the end: 'red.' and 'red' are one answer.", 3),
+        Mistake(
+            looks_for_the_full_stop_before_the_spaces,
+            "You look for the full stop before you take spaces away, so 'red. ' keeps it: it does not end in one. "
+            "Spaces first.",
+            3,
+        ),
+        Mistake(
+            drops_every_space,
+            "You drop every space, so that 'dark red' becomes 'darkred'. Only the spaces around go: strip.",
+            0,
+        ),
+        Mistake(
+            drops_points_in_front_too,
+            "You drop points in front as well, so that '.5' becomes '5'. Only a full stop at the end goes: "
+            "removesuffix.",
+            0,
+        ),
+        Mistake(takes_the_larger, "You take the larger of the two, so nobody scores below 1. Cap with min.", 0),
+        Mistake(
+            leaves_one_person_out_at_a_time,
+            "You leave out one person at a time and average, as the official script does. Here it is simply min of a "
+            "third of the matches and 1.",
+            0,
         ),
         Mistake(asks_for_one_match, "You give full credit for a single match. One of ten people is worth 1/3.", 0),
         Mistake(asks_for_three_matches, "You give nothing for one or two matches. They are worth 1/3 and 2/3.", 0),
