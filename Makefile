@@ -27,13 +27,16 @@ export HF_HUB_DISABLE_TELEMETRY ?= 1
 export WANDB_MODE ?= disabled
 export MPLBACKEND ?= Agg
 
+# What a job or a test runs is nobody's progress.
+export MECHANISMS_PROGRESS ?= off
+
 # Every step's words appear at once, also in a log.
 export PYTHONUNBUFFERED := 1
 
 # A file stays with one worker: its tests share what is slow to make, such as a graded class.
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-.PHONY: help setup course exercises sample-class report book serve test test-fast lint bench lab-lm lab-relational lab-list lab-gate lab-dual lab-vision lab-clip planted-circuit lock clean
+.PHONY: help setup course exercises address new-chapter sample-class report book links serve test test-fast lint bench lab-lm lab-relational lab-list lab-gate lab-dual lab-vision lab-clip planted-circuit lock clean
 
 help: ## List the targets, one line each
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +52,13 @@ course: ## The main job: exercises, a graded sample class, the book; prints what
 exercises: setup ## Generate the notebooks of exercises/ and the public checks from solutions/
 	@$(BIN)/autograder exercises
 
+address: setup ## Put the address of pyproject.toml into README, citation and cards
+	@$(BIN)/python tools/readdress.py
+	@$(BIN)/autograder exercises
+
+new-chapter: setup ## Write the skeleton of a chapter: make new-chapter NAME=10_my_paper
+	@$(BIN)/autograder new-chapter "$(NAME)" --title "$(TITLE)"
+
 sample-class: setup ## Make the sample class, grade it with nbgrader, write feedback and report
 	@$(BIN)/autograder sample-class
 
@@ -57,6 +67,9 @@ report: setup ## Write the class report from the grades in the course directory
 
 book: setup ## Build the book into book/_build/html; any warning is an error
 	@$(BIN)/python tools/build_book.py
+
+links: setup ## Ask every address outside the built book whether it answers
+	@$(BIN)/python tools/book_links.py
 
 serve: setup ## Serve book, feedback and report on 127.0.0.1
 	@$(BIN)/autograder serve
@@ -86,10 +99,10 @@ lab-gate: setup ## Train the attention-only model of chapter 05 again from its r
 
 lab-relational: setup ## Train the three models of chapter 01 again from their recipe
 	@$(BIN)/python -m mechanisms.training lab-relational
-	@$(BIN)/python -m mechanisms.training lab-relational --table random \
+	@$(BIN)/python -m mechanisms.training lab-relational --table random --steps 3000 \
 	  --out mechanisms/models/weights/control-relational
-	@$(BIN)/python -m mechanisms.training lab-relational --seed 0 --attention blind \
-	  --out mechanisms/models/weights/blind-relational
+	@$(BIN)/python -m mechanisms.training lab-relational --attention free \
+	  --out mechanisms/models/weights/free-relational
 
 lab-dual: setup ## Train the four models of chapter 06 again from their recipe
 	@for way in "" "-vanilla --every 0 --until 0" "-active --until 0" \

@@ -41,5 +41,11 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 
+# Late days: with per_day = 0.1 each day after the due date ('autograder due') and the free days costs a tenth.
+c.AssignLatePenalties.plugin_class = "autograder.nbg.late.LateDays"
+c.LateDays.free_days = 0.0
+c.LateDays.per_day = 0.0
+c.LateDays.most = 0.5
+
 c.GenerateFeedback.exporter_class = "autograder.feedback.exporter.FeedbackExporter"
 c.GenerateFeedback.post_convert_hook = "autograder.feedback.exporter.sweep"

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import typer
@@ -34,8 +35,10 @@ COMMANDS = (
     "feedback",
     "report",
     "export",
+    "due",
     "serve",
     "bench",
+    "new-chapter",
 )
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Build, grade and show the course.", epilog=EXIT_CODES
@@ -52,6 +55,7 @@ for _name in COMMANDS:
 def main() -> None:
     """The console script: runs the app and turns every foreseeable problem into one sentence."""
     leave_out_slow_imports()
+    os.environ["MECHANISMS_PROGRESS"] = "off"  # what these commands run is nobody's progress
     try:
         code = app(standalone_mode=False) or 0
     except CourseError as error:

@@ -42,11 +42,19 @@ def prepare_course(project: Project) -> None:
 
 
 def course_secret(project: Project) -> str:
-    """The secret behind the hidden cases: MECHANISMS_SECRET, or course/secret (made on first use, mode 0600)."""
+    """The secret behind the hidden cases: MECHANISMS_SECRET, or course/secret (made on first use, mode 0600).
+
+    Raises UsageError when it is empty, cannot be written, or is gone although work was graded with one.
+    """
     given = os.environ.get("MECHANISMS_SECRET", "").strip()
     if given:
         return given
     path = project.course / "secret"
+    if not path.exists() and any((project.course / "results").glob("*/*.json")):
+        raise UsageError(
+            f"The course secret {path} is missing, and with another one every hidden case would be another. Put your "
+            "copy back (or set MECHANISMS_SECRET); to rotate it, write 64 random digits into that file yourself."
+        )
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

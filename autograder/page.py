@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import re
 from html import escape
 
@@ -28,14 +27,6 @@ def words(sentence: str) -> str:
 def points(value: float) -> str:
     """Points as a person writes them: 7.5, 10."""
     return f"{round(value, 4):.10g}"
-
-
-def book_address(place: str) -> str:
-    """The address of a place in the book, or nothing when MECHANISMS_BOOK does not say where the book is."""
-    book = os.environ.get("MECHANISMS_BOOK", "").strip().rstrip("/")
-    if not place or not book.startswith(("http://", "https://")):
-        return ""
-    return f"{book}/{place.lstrip('/')}"
 
 
 def document(title: str, style: str, body: str, script: str = "") -> str:

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-import os
+from mechanisms.address import book_page
 
 
 class CourseError(Exception):
@@ -28,11 +28,10 @@ class CourseError(Exception):
         return f"{self.message} {self.link()}" if self.page else self.message
 
     def link(self) -> str:
-        """Where the page about this error is: an address when MECHANISMS_BOOK gives the book's, else its name."""
+        """Where the page about this error is: an address when there is a hosted book, else its name."""
         if not self.page:
             return ""
-        book = os.environ.get("MECHANISMS_BOOK", "").rstrip("/")
-        where = f"{book}/book/errors/{self.page}.html" if book else f"'{self.page}' in the book's list of errors"
+        where = book_page(f"book/errors/{self.page}.html") or f"'{self.page}' in the book's list of errors"
         return f"(More: {where}.)"
 
     def _render_traceback_(self) -> list[str]:

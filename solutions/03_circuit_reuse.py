@@ -293,7 +293,7 @@ draw = torch.Generator().manual_seed(0)
 planted_pairs = {
     "indirect objects": plan.indirect_objects(200, draw),
     "coloured objects": plan.colored_objects(200, draw),
-    "partners": plan.partners(200, draw),
+    "partners": plan.partners(200, draw),  # the control: "Ben partner" asks for a name that the network has stored
 }
 for title, net, made in (("planted", planted, planted_pairs), ("lab-lm", model, pairs)):
     for name, pair in made.items():
@@ -307,7 +307,9 @@ for title, net, made in (("planted", planted, planted_pairs), ("lab-lm", model, 
 # <details><summary>What you should see</summary>
 #
 # Clean differences are positive, corrupt ones negative: the edit turns the answer round. Both models are perfect at
-# indirect objects. The planted network is right in only about half of its coloured objects. Keep that in mind.
+# indirect objects. *Partners* is the planted network's control task: a prompt names a person, and the answer, that
+# person's partner, is stored in the weights. The planted network is right in only about half of its coloured objects.
+# Keep that in mind.
 #
 # </details>
 #
@@ -403,14 +405,18 @@ check(path_to_logits)  # exercise: ch03.path_to_logits
 from mechanisms.plots import circuits as plots
 
 
+def working(net):
+    """[layer, head] of all heads whose output matrix is not zero. The others write nothing: their score is 0."""
+    return (net.W_O.abs().amax((2, 3)) > 1e-6).nonzero().tolist()
+
+
 def to_logits(net, pair):
     """The direct score of every head, [layer, head]."""
     clean, corrupt = ends(net, pair)
     scores = torch.zeros(net.cfg.n_layers, net.cfg.n_heads)
-    for layer in range(net.cfg.n_layers):
-        for head in range(net.cfg.n_heads):
-            patched = path_to_logits(net, pair.clean, pair.corrupt, layer, head, pair.right, pair.wrong)
-            scores[layer, head] = patch_score(clean, corrupt, patched, MIN_GAP)
+    for layer, head in working(net):
+        patched = path_to_logits(net, pair.clean, pair.corrupt, layer, head, pair.right, pair.wrong)
+        scores[layer, head] = patch_score(clean, corrupt, patched, MIN_GAP)
     return scores
 
 
@@ -526,8 +532,9 @@ def to_receivers(net, pair, receivers, kind, position):
     """The score of every head before the receivers, [layer, head]; 0 for the others."""
     clean, corrupt = ends(net, pair)
     scores = torch.zeros(net.cfg.n_layers, net.cfg.n_heads)
-    for layer in range(min(layer for layer, _ in receivers)):
-        for head in range(net.cfg.n_heads):
+    first = min(layer for layer, _ in receivers)
+    for layer, head in working(net):
+        if layer < first:
             args = ([layer, head], receivers, kind, position, pair.right, pair.wrong)
             patched = path_to_receivers(net, pair.clean, pair.corrupt, *args)
             scores[layer, head] = patch_score(clean, corrupt, patched, MIN_GAP)
@@ -541,15 +548,19 @@ def last_place(pair):
 two = {name: planted_pairs[name] for name in ("indirect objects", "coloured objects")}
 MOVERS = [[2, 0], [2, 1], [2, 2]]
 planted_queries = {name: to_receivers(planted, pair, MOVERS, "q", last_place(pair)) for name, pair in two.items()}
-plots.plot_heads(planted_queries, "Planted: share that each head sends into the movers' queries", plan.ROLES)
+plots.plot_heads(planted_queries, "Planted: share that each head sends into the movers' queries", plan.ROLES, before=2)
 
 # %% role="demo"
 FEEDERS = {"indirect objects": [[1, 0]], "coloured objects": [[1, 1]]}
 planted_values = {name: to_receivers(planted, pair, FEEDERS[name], "v", pair.repeat) for name, pair in two.items()}
-plots.plot_heads(planted_values, "Planted: share sent into the feeder's values, at the repeated word", plan.ROLES)
+plots.plot_heads(
+    planted_values, "Planted: share sent into the feeder's values, at the repeated word", plan.ROLES, before=1
+)
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
+#
+# (A dash: not measured, as a head cannot send anything to its own layer or an earlier one.)
 #
 # Into the movers' queries: the *inhibition* head for indirect objects, the *content gatherer* for coloured objects.
 # Different heads for the same place in the circuit, as the paper finds in GPT-2 medium. One step further back, in the
@@ -566,12 +577,7 @@ plots.plot_heads(planted_values, "Planted: share sent into the feeder's values, 
 # are grey.)
 
 # %% role="demo"
-live = [
-    [layer, head]
-    for layer in range(model.cfg.n_layers)
-    for head in range(model.cfg.n_heads)
-    if model.W_O[layer, head].abs().max() > 1e-6
-]
+live = working(model)
 direct = {name: to_logits(model, pair) for name, pair in pairs.items()}
 plots.plot_heads(direct, "lab-lm: share of the effect that each head sends to the logits", live=live)
 
@@ -587,16 +593,19 @@ def strongest_late(scores):
 movers = {name: strongest_late(scores) for name, scores in direct.items()}
 queries = {name: to_receivers(model, pair, [movers[name]], "q", last_place(pair)) for name, pair in pairs.items()}
 print({name: f"{layer}.{head}" for name, (layer, head) in movers.items()})
-plots.plot_heads(queries, "lab-lm: share that each head sends into the query of that task's mover", live=live)
+last_mover = max(layer for layer, _ in movers.values())
+title = "lab-lm: share that each head sends into the query of that task's mover"
+plots.plot_heads(queries, title, live=live, before=last_mover)
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
 # Coloured objects go almost entirely through one mover in layer 1. Indirect objects use the *same* mover, and more
-# directly a head of layer 0. That head also feeds the mover's query in both tasks: something like sharing. But look
-# at the fourth panel. The **control** goes through the same layer-0 head and the same mover, and nobody would say
-# that knowing the capital of Switzerland is "the same circuit" as finding an indirect object. In a model with seven
-# working heads most tasks must meet somewhere. We need a yardstick.
+# directly a head of layer 0. That head also feeds the mover's query in both tasks (in coloured objects all four heads
+# of layer 0 do): something like sharing. But look at the fourth panel of the first figure. The **control** goes
+# through the same layer-0 head and the same mover, and nobody would say that knowing the capital of Switzerland is
+# "the same circuit" as finding an indirect object. In a model with seven working heads most tasks must meet somewhere.
+# We need a yardstick.
 #
 # </details>
 #
@@ -727,8 +736,8 @@ for name, found in with_ioi.items():
 # Planted: three shared heads, and we know that they are real. But P = 0.15: with twelve heads even a true overlap of
 # this size is hard to tell from chance. lab-lm: two shared heads in *every* comparison, **the control included**. Two
 # thirds of the first circuit looks like reuse and means nothing, as the null says on its own and the control says in
-# plain sight. The paper's case is stronger in both ways: 384 heads, so that chance would share almost none, and
-# controls at 17% and 25% against 78%.
+# plain sight. The paper's case is stronger in both ways: 384 heads, so that two random sets of thirty would share two
+# or three, and controls at 17% and 25% against 78%.
 #
 # </details>
 #
@@ -739,23 +748,29 @@ for name, found in with_ioi.items():
 from mechanisms.training import circuits_sweep
 
 sweep = circuits_sweep.load()
+over = circuits_sweep.summary(sweep["lab-lm"])["above control"]["coloured objects"]
+print(
+    f"coloured objects share {100 * over['mean']:+.0f} points more with indirect objects than the capitals do; "
+    f"95% interval over {over['n']} seeds: {100 * over['low']:+.0f} to {100 * over['high']:+.0f}"
+)
 plots.plot_overlaps(sweep)
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The dots of coloured objects and of the control lie among each other, and not far above chance. Whatever is shared
-# with indirect objects in these small models is shared with recalling a capital as well. The page of the chapter says
-# more about the seeds.
+# On average all three tasks share more with indirect objects than random sets would, coloured objects most of all. But
+# the dots of coloured objects and of the control lie among each other: in one model recalling a capital shares *every*
+# head. The interval of the difference reaches far to both sides of zero. So few, so small models do not tell whether
+# coloured objects share more than a capital does. The page of the chapter says more about the seeds.
 #
 # </details>
 #
 # ## 6 · The repair
 #
 # A comparison of sets is a correlation. Here is the experiment. lab-lm has a weakness in coloured objects: six
-# objects (of thirty) were never *asked about* in training. It says one of the three listed colours, and picks the
-# right one hardly more often than chance. It knows the candidates and not the binding. In indirect objects, there are
-# heads that *hold back* what they look at. So make those heads look at the two **wrong** colours.
+# objects (of thirty) were never *asked about* in training. It nearly always says one of the three listed colours, and
+# picks the right one hardly more often than chance. It knows the candidates and not the binding. In indirect objects,
+# there are heads that *hold back* what they look at. So make those heads look at the two **wrong** colours.
 #
 # ### Predict before you run
 
@@ -857,6 +872,10 @@ plots.plot_accuracies(
 # head onto the giver, then onto the other person: if the logit difference is larger in the first case, the head holds
 # back what it looks at. The two heads with the largest scores are taken, and `share = 0.5`. (Two heads and one half:
 # chosen on this model and then fixed for all other seeds.)
+#
+# The score is a mean over two kinds of indirect objects: with names, and with colours in the persons' places ("after
+# red and blue got to the park , red gave the map to"). lab-lm met both in training, one batch in three with
+# colours. So these heads have held back colours before, but in another task and never in a list of coloured objects.
 
 
 # %% role="demo"
@@ -908,9 +927,10 @@ plots.plot_accuracies(lab_repair, "lab-lm: coloured objects, objects never asked
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# From about 35% to more than 60%, from heads chosen on another task. The same heads looking at the other *objects* do
-# not help, nor at the start; heads that do not inhibit make it much worse, since they *copy* what they look at. A few
-# answers that were right become wrong. (The paper reports none, for its repair in GPT-2 medium.)
+# From little more than a third to about two thirds, with heads chosen on another task. The same heads looking at the
+# other *objects* hardly change anything, and looking at the start they do harm. The two heads that inhibit least make
+# it much worse: their scores are negative, so they *favour* what they look at; one of them is the mover. A few answers
+# that were right become wrong. (The paper reports none, for its repair in GPT-2 medium.)
 #
 # Be clear about what has been shown. We told the heads which colours are wrong, so the model has not learned to bind.
 # What is shown is that a mechanism found in one task does the same in another when it is put to work there.
@@ -1034,9 +1054,11 @@ plots.plot_repairs(sweep["lab-lm"], circuits_sweep.REPAIR, circuits_sweep.CHOSEN
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The recipe fails more often than one would like: in some seeds the model never learns to bind, and then there is
-# little to repair, as it does not even stay with the listed colours. Where the task was learned, the repair lifts
-# objects that were never asked about, by tens of points, and the controls stay where they were or fall.
+# The recipe fails more often than one would like: in four of six seeds coloured objects are not learned to 95%. Where
+# they were (two models, and the rule was chosen on one of them), the repair lifts objects that were never asked about
+# by more than twenty points, and the controls stay about where they were or fall. The three others in the figure
+# do not stay with the listed colours, and each tells another story: seed 2 is lifted as much, seed 3 hardly moves, and
+# in seed 4 looking at the objects, a control, does more than the repair.
 #
 # </details>
 
@@ -1100,12 +1122,12 @@ claims_table(
 # A colleague writes: "*Our two tasks share 60% of their circuit. The model has learned a general algorithm.*" In six
 # to ten sentences, answer with what you measured.
 #
-# - What three numbers do you need before 60% means anything? Give yours for lab-lm. (2 points)
+# - What three things must you know before 60% means anything? Give each with its number for lab-lm. (2 points)
 # - The repair made coloured objects better by far. Say what it shows about reuse that an overlap of sets cannot show,
 #   with your numbers and the two controls. (1 point)
 # - And what does it *not* show? Who knew which colours were wrong? (1 point)
-# - Path patching never found the planted previous-token head. Explain why, and name a minimal pair that would find
-#   it. (1 point)
+# - Path patching never found the planted previous-token head. Explain why, and name a pair of prompts that would find
+#   it (more than one word may differ). (1 point)
 #
 # ### BEGIN SOLUTION
 # **Mark scheme.**
@@ -1119,8 +1141,10 @@ claims_table(
 # - *1 point*: the experimenter supplied the wrong colours, so the model was not shown to use this mechanism by itself
 #   there; on its own it does not. And inhibition in layer 0 may be a general property of copying heads.
 # - *1 point*: the pair changes the question and leaves the list as it is, so that head's output is the same in both
-#   runs. A pair that exchanges two colours (or two objects) in the list would change it, patched at the colour's
-#   position into the movers' keys.
+#   runs. A pair that exchanges two *objects* in the list changes it: patched at a colour's place into the movers' keys
+#   it carries half of the effect, and at the other colour's place the other half. Exchanging the two *colours* does
+#   not: what stands before each colour is the same as before. No point for that answer, unless the effect on the head's
+#   output is argued.
 #
 # A model answer, in the shape we hope for: "The share is [40%] of the union, where chance would share [1.7] heads (P
 # = [0.6]) and the control, recalling capitals, shares [50%]. So ..."
@@ -1203,5 +1227,6 @@ if paper is not None:
 #
 # - Put the repair's `share` on the horizontal axis, for each single head. Is one half special?
 # - Take *laundry lists* in the place of coloured objects. Chapter 04 is about them.
-# - In the planted network, make the two movers stronger or weaker (`plan.build`) and see which scores change.
+# - Make a planted mover weaker. Write a hook `half` that halves its $z$, and call `to_logits` inside `with
+#   planted.hooks(fwd_hooks=[("blocks.2.attn.hook_z", half)]):`. Which scores change?
 # - Chapter 02 scales heads that copy from the context. Is lab-lm's mover among them?

@@ -66,15 +66,16 @@ task = Task()  # laundry lists: 60 things, lists of up to 12, in training up to 
 # Component $i$ **reads** along the unit row vector $r_i$, has the **strength** $s_i$ (the singular value), and
 # **writes** along the unit row vector $w_i$: its output is $(x \cdot r_i)\, s_i\, w_i$.
 #
-# A d_model × d_model decomposition would be a waste: of its singular values all but d_head are zero. In a model with
-# 768 dimensions and 144 heads the waste is the difference between a second and a coffee break. So: $W_V = Q R$ by a
-# *QR decomposition*, where $Q$ [d_model, d_head] has orthonormal columns and $R$ is d_head × d_head, and then the
-# **thin** SVD of the small $R\,W_O$ [d_head, d_model].
+# A d_model × d_model decomposition would be a waste: of its singular values all but d_head are zero. For the 144 heads
+# of a model with 768 dimensions it takes about thirty times as long (on one core, thirteen seconds in place of half a
+# second), and the reads and writes of the zeros mean nothing. So: $W_V = Q R$ by a *QR decomposition*, where $Q$
+# [d_model, d_head] has orthonormal columns and $R$ is d_head × d_head, and then the **thin** SVD of the small $R\,W_O$
+# [d_head, d_model].
 #
 # {card ov_components}
 #
 # The order is that of `torch.linalg.svd`: strongest first. Signs are free (a read and its write may both be turned
-# round), and the check knows that. It also watches whether you decompose a large matrix.
+# round together), and the check knows that. It also watches whether you decompose a large matrix.
 
 
 # %% role="solution" exercise="ov_components"
@@ -210,6 +211,8 @@ check(composition_score)  # exercise: ch04.composition_score
 # $$\mathrm{CS} = \frac{\| s\, r^\top (w M)\|_F}{\| s\, r^\top w\|_F\; \|M\|_F} = \frac{\|w M\|}{\|w\|\;\|M\|_F} .$$
 #
 # The singular value is gone, and so is what the component reads. All that counts is the direction in which it writes.
+# The most that a direction can score with a reader is the largest singular value of $M$ divided by $\|M\|_F$. That is 1
+# only for a reader that listens to a single direction, so compare scores with one another and not with 1.
 #
 # {card component_scores}
 #
@@ -273,7 +276,9 @@ print("the planted talk is found in", ", ".join(f"{count} of 20 by the {name}" f
 #
 # By whole heads the *loud* one looks like the better partner: every one of its components overlaps a little with what
 # the reader reads, and that adds up. The writer's one component that the reader really listens to is too weak to count
-# in the norm of its head. Taken apart, it stands out: five times the score of anything else. Over twenty plants: the
+# in the norm of its head. Taken apart, it stands out: five times the score of anything else. (It scores 0.6 and not 1,
+# though the reader hears it fully: the reader's query hears seven more directions, half as well, and $\|M\|_F$ counts
+# them all. No direction scores higher with this reader.) Over twenty plants: the
 # whole-head score and the strength find it never, the component score always.
 #
 # That is the paper's point, and it is *algebra*: it holds because we planted exactly one thing. Whether trained models
@@ -292,7 +297,8 @@ print("the planted talk is found in", ", ".join(f"{count} of 20 by the {name}" f
 #
 # {card scale_component}
 #
-# The matrix that was handed in stays as it is.
+# The matrix that was handed in stays as it is: below it will be the weight of a model. The check looks at it
+# afterwards.
 
 
 # %% role="solution" exercise="scale_component"
@@ -376,7 +382,8 @@ example = lab.lists(task, 3, 5, torch.Generator().manual_seed(2))
 names = lab.words(task)
 for prompt, target in zip(example.prompts, example.targets, strict=True):
     print(lab.sentence(prompt, task), "→", names[target])
-print(f"\n{model.cfg.n_layers} layers, {model.cfg.n_heads} heads of {model.cfg.d_head} dimensions, no MLPs")
+below, heads, size = model.cfg.n_layers - 1, model.cfg.n_heads, model.cfg.d_head
+print(f"\n{below} layers of {heads} heads and one of a single head, {size} dimensions a head, no MLPs")
 
 # %% [markdown]
 # A model has many ways to do this without any talk between heads: one head adds up what was needed, another subtracts
@@ -395,7 +402,7 @@ print(f"\n{model.cfg.n_layers} layers, {model.cfg.n_heads} heads of {model.cfg.d
 # {card recall_by_place}
 #
 # One entry of `right`, `length` and `place` for each prompt; places count from 0. Where no prompt falls into a cell,
-# its accuracy is not 0 but unknown: NaN.
+# its accuracy is not 0 but unknown: NaN. Do not count on lists being as they are here: others may be of one thing.
 
 
 # %% role="solution" exercise="recall_by_place"
@@ -437,22 +444,25 @@ check(recall_by_place)  # exercise: ch04.recall_by_place
 
 # %% role="demo"
 draw = torch.Generator().manual_seed(1)
+tests = {n: lab.lists(task, 400, n, draw) for n in range(2, task.slots + 1)}
 right, length, place = [], [], []
-for n in range(2, task.slots + 1):
-    batch = lab.lists(task, 400, n, draw)
+for n, batch in tests.items():
     right.append(model(batch.prompts)[:, -1].argmax(-1) == batch.targets)
     length.append(torch.full((400,), n))
     place.append(batch.missing)
 recall = recall_by_place(torch.cat(right), torch.cat(length), torch.cat(place), task.slots)
+print("found, by length:", "  ".join(f"{n}: {recall['by_length'][n]:.1%}" for n in tests))
 plots.plot_recall(recall["by_length"], recall["by_place"], task.longest)
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Nearly perfect on short lists, and a fall that begins *before* the lists get longer than in training. Right: yellow
-# at the top, darker further down; in the longest lists the last places are the worst. The mover's query has eight
-# dimensions (its d_head), and it must say of each of up to twelve things whether it was got. The paper reports such
-# crowding in GPT-2: a space of few dimensions, and trouble when many items share it.
+# Nearly perfect on short lists, and a fall that begins *before* the lists get longer than in training: about three
+# quarters are left at twelve things. Right (places are counted from 1 in the figure): yellow at the top, darker further
+# down, at every place; in the longest lists the places from the eighth on are the worst. Do not read single cells: in
+# the last row a cell has about 33 prompts, so ±15 points are luck. The mover's query has eight dimensions (its d_head),
+# and it must say of each of up to twelve things whether it was got. The paper reports such crowding in GPT-2: a space
+# of few dimensions, and trouble when many items share it. That crowding is the cause *here* is a guess that fits.
 #
 # </details>
 #
@@ -467,9 +477,9 @@ plots.plot_strengths({"mover, W_QK": listens["strengths"].tolist()}, "What the m
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# One direction is about twice as strong as the others, and those are nearly equal: the mover listens in all of its
-# eight dimensions. Nothing here is of rank one, or three. Keep that in mind when the paper's channels of very low rank
-# are looked for below.
+# One direction is one and a half to two times as strong as the others, and those do not differ much: the mover listens
+# in all of its eight dimensions. Nothing here is of rank one, or three. Keep that in mind when the paper's channels of
+# very low rank are looked for below.
 #
 # </details>
 #
@@ -548,6 +558,9 @@ check(inhibition_score)  # exercise: ch04.inhibition_score
 # Now every component of every head below the mover. `Mover` from the library holds the mover's inputs: its
 # `pattern(queries_from=...)` gives the attention that follows if the query (and *only* the query) were made from
 # another residual stream. So the effect that we measure goes through the very path that the "q" score is about.
+#
+# Above each panel stands Spearman's **rank correlation**: +1 if the order of the components by this predictor is their
+# order by the effect, −1 if it is the reverse, 0 if the one order says nothing about the other.
 
 # %% role="demo"
 from mechanisms.models.mover import Mover
@@ -597,15 +610,17 @@ plots.plot_against(column("through query"), predictors, column("layer"), "inhibi
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Left: components with a high query score do inhibit, clearly more than those with a low one. Second: the score of the
-# *wrong kind*, through keys, says next to nothing here: so the query score is about this path and not about being a
-# component that matters in general. Third: the singular value alone, which costs nothing, predicts about *as well as*
-# the score. Fourth: the two together do best. That makes sense: one says how well the message is heard, the other how
-# loud it is.
+# Top left: on the whole, components with a high query score inhibit more than those with a low one. Top right: the
+# score of the *wrong kind*, through keys, says next to nothing here: so the query score is about this path and not
+# about being a component that matters in general. Bottom left: the singular value alone, which costs nothing, predicts
+# about *as well as* the score. Bottom right: the two together do best. That makes sense: one says how well the message
+# is heard, the other how loud it is.
 #
 # And the points of the highest score are not a small group far from the rest. The talk is spread over many components
 # of many heads. The paper reports the opposite for GPT-2's inhibition heads: one or two components of a head do nearly
-# all of it.
+# all of it. Nor is a high score a promise: of the three highest two inhibit nothing. And look at the one point far
+# below all others. It is the *strongest* component of all, one of the lowest query scores, and the mover does *better*
+# without it. No score has seen it; you will meet it again in section 8.
 #
 # </details>
 #
@@ -627,7 +642,7 @@ plots.plot_against(column("through keys"), others, column("layer"), "inhibition,
 # </details>
 #
 # Layers differ from one another in many ways at a time. A score that did no more than tell layer 0 from layer 1 would
-# look like a predictor in the figures above. So ask again *within* each layer.
+# look like a predictor in the figures above. So ask again *within* each layer (rank correlations once more).
 
 # %% role="demo"
 from scipy.stats import spearmanr
@@ -685,8 +700,8 @@ plots.plot_correlations(
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The blue marks (query) are high for the query score and near zero for the key score; the orange ones (keys) the other
-# way round. Within layers the two come closer together. That is the evidence that weights say who talks *through
+# The blue marks (query) are high for the query score and low for the key score; the orange ones (keys) the other way
+# round. Within layers the two come closer together. That is the evidence that weights say who talks *through
 # what*, and its limit. Then look at "strength alone" for the query: it does as well as the score there, and whoever
 # reports a score without this baseline has not shown that it is needed.
 #
@@ -706,7 +721,8 @@ plots.plot_correlations(
 #
 # {card set_channel}
 #
-# Only position `position[n]` of prompt n changes. The tensor that was handed in stays as it is.
+# Only position `position[n]` of prompt n changes. The tensor that was handed in stays as it is; the check looks at it
+# afterwards.
 
 
 # %% role="solution" exercise="set_channel"
@@ -753,7 +769,8 @@ check(set_channel)  # exercise: ch04.set_channel
 # </details>
 #
 # The three components with the highest query scores are the channel. We walk over a grid of coordinates **within the
-# range that they have by themselves**, and note which of the listed things the mover looks at most.
+# range that they have by themselves** (from their 1st to their 99th percentile over prompts), and note which of the
+# listed things the mover looks at most. If nothing turns it, one thing of six wins everywhere: a share of 17%.
 
 # %% role="demo"
 from mechanisms.training.composition_scores import reached
@@ -784,8 +801,10 @@ plots.plot_reach(shares, control, "Lists of 6, coordinates within their natural 
 # <details><summary>What you should see</summary>
 #
 # Within its natural range, three numbers in the channel of the highest scores turn the mover to a good part of the six
-# things, more than three lowest-scoring components do, and more than any of ten sets of *random* directions. Without
-# the band of the random directions the first bar would prove little: push any direction far enough and something turns.
+# things, more than three lowest-scoring components do, and more than any of ten sets of *random* directions. Those stay
+# close to 17%, where nothing turns at all. Without their band the first bar would prove little: push any direction far
+# enough and something turns. (Two of these three components inhibit next to nothing by themselves, as section 6 has
+# shown. A score says what the mover *would* hear, not what it is told.)
 #
 # </details>
 #
@@ -810,10 +829,11 @@ channel_pad(views)
 #
 # ## 8 · Mend it
 #
-# Lists of twelve are longer than anything in training, and lab-list gets about a third of them wrong. Can an edit help?
+# Lists of twelve are longer than anything in training, and lab-list gets more than a quarter of them wrong: 26% of your
+# 400 in section 5, 30% of the card's (400 lists leave an uncertainty of 4 points either way). Can an edit help?
 # The search of the card (`python -m mechanisms.training lab-list`) tried a gain of −1, 0 or 2 on each component, and a
 # gain on the mover's whole query, three rounds in a row, always by *development* lists. Here are its choices, and what
-# they do on lists that it has not seen, with your `scale_component`.
+# they do on the lists of section 5, which it has not seen, with your `scale_component`.
 
 # %% role="demo"
 from mechanisms.models import card
@@ -837,16 +857,14 @@ for step in measured["edit"]["steps"]:
         change_component(mended, (step["layer"], step["head"]), step["component"], step["gain"])
         print(f"{where}: component {step['component']} times {step['gain']:g}")
 
-draw = torch.Generator().manual_seed(7)
-lengths = list(range(2, task.slots + 1))
-tests = {n: lab.lists(task, 600, n, draw) for n in lengths}
+lengths = list(tests)
 
 
 def accuracies(one):
     return [(one(b.prompts)[:, -1].argmax(-1) == b.targets).float().mean().item() for b in tests.values()]
 
 
-accuracy = {"as trained": accuracies(model), "three edits": accuracies(mended)}
+accuracy = {"as trained": recall["by_length"][lengths].tolist(), "three edits": accuracies(mended)}
 print(f"lists of {lengths[-1]}: {accuracy['as trained'][-1]:.1%} → {accuracy['three edits'][-1]:.1%}")
 
 # %% [markdown]
@@ -877,11 +895,12 @@ plots.plot_edit(lengths, accuracy, task.longest)
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The three edits help at twelve things, by less than ten points; the fitted gains help by more than ten; on short
-# lists both cost next to nothing. Before you tell a story, read the table. Random directions do nearly as well as
-# components, and the components with the *lowest* query scores at least as well as those with the highest. So what was
-# mended is real, but it was not the paper's mechanism: nothing here singles out the inhibition channels. The paper
-# edits inhibition channels and reports gains that are "often" above 20 points.
+# The three edits help at twelve things, by less than ten points; the fitted gains help by more than ten; on short lists
+# the edits cost nothing to speak of, the gains up to two or three points. The first edit turns round the outlier of
+# section 6: it was found by what it does, not by its query score. Before you tell a story, read the table. Random
+# directions do nearly as well as components, and the components with the *lowest* query scores at least as well as
+# those with the highest. So the gain is real, but nothing here shows that it is the paper's mechanism: nothing singles
+# out the inhibition channels. The paper edits inhibition channels and reports gains that are "often" above 20 points.
 #
 # </details>
 #
@@ -912,8 +931,9 @@ print(f"removed everywhere, one by one, and added up: {through['total']:.0%}")
 #
 # Through the query of lab-lm's mover next to nothing flows directly: well below 5% of the logit difference. A
 # correlation with an effect that is not there means little, in either direction. In *total*, the singular value is the
-# best predictor, and the query score says less. So in lab-lm the paper's claim is **not supported**, and the likely
-# reason is that its heads do not talk in this way, not that the algebra is wrong.
+# best predictor, and the query score says less. (The effects add up to more than 100%: what one component says, others
+# say too, or take back. Effects of single removals are no shares.) So in lab-lm the paper's claim is **not supported**,
+# and the likely reason is that its heads do not talk in this way, not that the algebra is wrong.
 #
 # </details>
 #

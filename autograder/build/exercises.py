@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from autograder.specs.base import Chapter
 
 
+MAY_FAIL = ("check", "demo", "paper")
+
+
 @dataclass
 class Built:
     """What became of one chapter: files written (or, in check mode, stale) and files that were right already."""
@@ -50,11 +53,16 @@ def release_text(source: nbformat.NotebookNode, chapter: Chapter) -> str:
 
 
 def normalised(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The same notebook without outputs, counters or anything else that depends on when it was made."""
+    """The same notebook without outputs, counters or anything else that depends on when it was made.
+
+    Cells that an unwritten exercise makes fail are marked so, or "Run all" would stop at the first of them.
+    """
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = []
             cell.execution_count = None
+            if cell.metadata.get("mechanisms", {}).get("role") in MAY_FAIL:
+                cell.metadata["tags"] = sorted({*cell.metadata.get("tags", []), "raises-exception"})
         for key in ("execution", "collapsed", "ExecuteTime"):
             cell.metadata.pop(key, None)
     notebook.metadata = {key: notebook.metadata[key] for key in ("kernelspec", "language_info", "mechanisms")}

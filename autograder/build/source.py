@@ -2,6 +2,7 @@
 
 - reads a Jupytext percent file and checks that every cell says what it is (its role);
 - turns it into an nbgrader notebook: metadata, points from the spec, ids that never change by chance;
+- puts the text that all notebooks share above the first setup cell;
 - replaces a line `{card scale_head}` by the card written in the spec;
 - runs the setup and solution cells alone, which gives the reference functions (`load_reference`).
 
@@ -12,12 +13,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from autograder.build.setup_cell import setup_text
+from mechanisms import address
 from mechanisms.errors import BuildError
 
 if TYPE_CHECKING:
@@ -146,6 +149,8 @@ def build_notebook(path: Path, chapter: Chapter) -> nbformat.NotebookNode:
     for cell in cells:
         key = (cell.role, cell.exercise)
         counts[key] = counts.get(key, 0) + 1
+        if cell.role == "setup" and counts[key] == 1:
+            cell = replace(cell, text=setup_text() + cell.text.lstrip("\n"))
         built.append(_notebook_cell(cell, cell_id(chapter, *key, counts[key]), chapter, by_name))
     about = {"chapter": chapter.slug}
     metadata = {"kernelspec": dict(KERNEL), "language_info": {"name": "python"}, "mechanisms": about}
@@ -214,8 +219,21 @@ def card(chapter: Chapter, specs: dict[str, Exercise], name: str) -> str:
             f"**Why it matters.** {about.why}",
             "",
             f"**In the paper.** {about.paper}",
+            "",
+            " · ".join(links(chapter, name)),
         ]
     )
+
+
+def links(chapter: Chapter, name: str) -> list[str]:
+    """Where an exercise's card leads, as Markdown links: its notebook in Colab, its place in the book, the paper."""
+    notebook = address.colab(f"exercises/{chapter.slug}/{chapter.notebook}.ipynb")
+    found = [f"[Open this notebook in Colab]({notebook})"]
+    if chapter.page:
+        found.append(f"[In the book]({address.documentation()}/{chapter.page}#{name.replace('_', '-')})")
+    if chapter.paper:
+        found.append(f"[The paper]({chapter.paper})")
+    return found
 
 
 def load_reference(path: Path, chapter: Chapter) -> dict[str, Any]:

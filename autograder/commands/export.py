@@ -63,9 +63,13 @@ def export(
     if len(outcome.left_out) > _SHOWN:
         lines.append(f"  … and {len(outcome.left_out) - _SHOWN} more (all of them with --json)")
     lines += [f"wrote {path}" for path in paths]
-    lines.append(f"{outcome.filled} cells filled, {len(outcome.left_out)} reasons to leave one empty")
+    lines.append(f"{_many(outcome.filled, 'cell')} filled, {_many(len(outcome.left_out), 'reason')} to leave one empty")
     finish({"files": [str(path) for path in paths], **outcome.as_json()}, as_json, lines)
     return STALE if outcome.left_out else 0
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _made(

@@ -17,6 +17,7 @@ from rich.markup import escape
 from autograder.commands.output import INTERRUPTED, OK, STALE, AsJson, Slugs, chosen_chapters, finish, note, out
 from autograder.project import Project, current
 from autograder.sandbox.start import early
+from mechanisms.errors import CourseError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,6 +62,8 @@ def grade(
         os.environ["MECHANISMS_GRADEBOOK"] = gradebook
     project = current()
     chapters = chosen_chapters(project, slugs)
+    if not slugs and not history:
+        chapters = _handed_in(project, chapters)
     if history:
         return _show_history(project, history, [chapter.slug for chapter in chapters] if slugs else None, as_json)
     if student:
@@ -88,19 +91,33 @@ def grade_chapters(
     if tally.stopped:
         lines.append("Interrupted; what was finished is kept. Run the same command again to go on.")
     elif report:
-        _write_report(project, chapters)
+        _write_report(project)
     finish(_payload(tally, shown, odd), as_json, lines)
     if tally.stopped:
         return INTERRUPTED
     return STALE if tally.needs_person or odd else OK
 
 
-def _write_report(project: Project, chapters: list[Chapter]) -> None:
-    """The class report of the chapters that somebody handed in."""
+def _handed_in(project: Project, chapters: list[Chapter]) -> list[Chapter]:
+    """The chapters that somebody handed in: the others need not be released. Raises CourseError when there is none."""
+    from autograder.engine.run import odd_names
+    from autograder.report import students_of
+
+    there = [chapter for chapter in chapters if students_of(project, chapter) or odd_names(project, chapter)]
+    if not there:
+        raise CourseError(
+            f"Nobody handed in anything yet in {project.course}: 'autograder collect ARCHIVE' puts submissions there, "
+            "'autograder sample-class' makes a class to look at."
+        )
+    return there
+
+
+def _write_report(project: Project) -> None:
+    """The class report of all chapters that somebody handed in, also of those that were not graded now."""
     from autograder.report import gather, students_of, write_report
 
-    there = {chapter.slug: students_of(project, chapter) for chapter in chapters}
-    parts = [gather(project, chapter, there[chapter.slug]) for chapter in chapters if there[chapter.slug]]
+    there = {chapter.slug: students_of(project, chapter) for chapter in project.chapters.values()}
+    parts = [gather(project, chapter, there[slug]) for slug, chapter in project.chapters.items() if there[slug]]
     if parts:
         write_report(project, parts)
 
@@ -117,7 +134,8 @@ def _closing(tally: Tally, chapters: list[Chapter]) -> list[str]:
         each = 1000 * tally.writing / tally.graded
         lines.append(f"{tally.graded:,} graded in {_duration(tally.seconds)}; writing took {each:.0f} ms for each")
     if tally.needs_person:
-        lines.append(f"{tally.needs_person:,} need a person: see 'autograder report'")
+        word = "needs" if tally.needs_person == 1 else "need"
+        lines.append(f"{tally.needs_person:,} {word} a person: see 'autograder report'")
     return lines
 
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from autograder.feedback.cells import OwnCells
 from autograder.feedback.sanitise import clean_text
 from autograder.nbg.results import FAILED, UNMATCHED, ExerciseResult, GroupResult, Result
-from autograder.page import book_address, document, points, text, words
+from autograder.page import document, points, text, words
+from mechanisms.address import book_page
 
 if TYPE_CHECKING:
     from autograder.marks import Mark, Marks
@@ -229,7 +230,7 @@ def _sentence(told: str) -> str:
 
 def _book(chapter: Chapter, name: str, exercise: ExerciseResult) -> str:
     place = exercise.page or (f"{chapter.page}#{name.replace('_', '-')}" if chapter.page else "")
-    address = book_address(place)
+    address = book_page(place)
     return f"<p><a href='{text(address)}' rel='noreferrer'>This exercise in the book</a></p>" if address else ""
 
 

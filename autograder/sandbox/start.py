@@ -105,6 +105,8 @@ def environment() -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
+        "MECHANISMS_PROGRESS": "off",
+        "MECHANISMS_INSTALL": "off",
     }
     return fixed | {name: os.environ[name] for name in KEPT if os.environ.get(name)}
 

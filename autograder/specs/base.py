@@ -101,7 +101,8 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Chapter:
-    """A chapter: ``slug`` "02_factual_recall", ``notebook`` "factual_recall", ``page`` the page of the built book.
+    """A chapter: ``slug`` "02_factual_recall", ``notebook`` "factual_recall", ``page`` the page of the built book,
+    ``paper`` the address of the paper.
 
     ``models`` are the lab models that its notebook uses (the grader loads them once, beforehand), ``limits`` what one
     submission may use.
@@ -113,6 +114,7 @@ class Chapter:
     notebook: str
     exercises: tuple[Exercise, ...]
     page: str = ""
+    paper: str = ""
     models: tuple[str, ...] = ("lab-lm",)
     limits: Limits = field(default_factory=Limits)
 

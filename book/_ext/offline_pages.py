@@ -2,7 +2,9 @@
 
 - puts MathJax beside the pages, from the sphinx-mathjax-offline package, and points Sphinx at that copy;
 - copies only what pages with TeX formulas load (about 3 MB of the package's 24);
-- loads MathJax's extensions from there too, so that no page asks a content network for anything.
+- loads MathJax's extensions from there too, so that no page asks a content network for anything;
+- leaves out the scripts of Thebe, which jupyter-book puts into every page (twice, an error in the console), though no
+  page here runs code on a server elsewhere.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sphinx.errors import ExtensionError
 
@@ -44,8 +46,19 @@ def copy_mathjax(app: Sphinx, problem: Exception | None) -> None:
             shutil.copyfile(here, there)
 
 
+def without_thebe(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
+    """Before a page is written: Thebe's settings and script go."""
+
+    def is_thebe(script: Any) -> bool:
+        name, body = getattr(script, "filename", script), getattr(script, "attributes", {}).get("body", "")
+        return "thebe" in f"{name} {body}".lower()
+
+    context["script_files"] = [script for script in context["script_files"] if not is_thebe(script)]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.config.mathjax_path = "mathjax/tex-chtml.js"
+    app.connect("html-page-context", without_thebe)
     app.connect("build-finished", copy_mathjax)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -24,6 +24,7 @@ from mechanisms.check.card import points, prediction_card
 from mechanisms.check.policy import violation
 from mechanisms.check.verdict import FAILED, STUB, Verdict, arguments, judge
 from mechanisms.errors import CheckFailed, UsageError
+from mechanisms.progress import record
 
 _NOTHING = object()
 
@@ -61,11 +62,19 @@ def check(fn: Callable[..., Any] = _NOTHING, exercise: str | None = None) -> Che
     outcomes = [run.run(function, case["inputs"], entry["probe"]) for case in entry["cases"]]
     verdict = judge(entry, [outcome.answer for outcome in outcomes])
     sentence = violation(function.__name__, _sources(function), entry.get("forbidden", {}))
+    earned = 0.0 if sentence else verdict.points
+    _say(record.note_check(verdict.identity, earned, verdict.max_points))
     if sentence:
         raise CheckFailed(f"{sentence}.", page="no-points-yet", brief=sentence)
     notes = dict.fromkeys(f"{entry['function']} {note}" for outcome in outcomes for note in outcome.notes)
     printed = next((outcome.printed for outcome in outcomes if outcome.printed.strip()), "")
     return _present(replace(verdict, notes=tuple(notes), printed=printed))
+
+
+def _say(sentence: str) -> None:
+    """On stdout, since a test cell that writes to stderr loses its points with nbgrader."""
+    if sentence:
+        print(sentence)
 
 
 def _sources(function: Callable[..., Any]) -> list[str]:
@@ -242,6 +251,7 @@ def predict(question: str | None = None, choice: str | None = None) -> Predictio
     if not isinstance(letter, str) or letter not in choices:
         raise UsageError(f"{question} has the choices {', '.join(choices)}, not {_clip(repr(choice))}.")
     first = _recorded.setdefault(question, letter)
+    _say(record.note_prediction(question, letter, letter == entry["answer"]))
     explanation = entry.get("explain", {}).get(letter, "")
     if first != letter:
         explanation = f"{explanation} (Your first choice, {first}, stays recorded.)".strip()

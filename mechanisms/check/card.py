@@ -9,9 +9,10 @@
 
 from __future__ import annotations
 
-import os
 from html import escape
 from typing import TYPE_CHECKING
+
+from mechanisms.address import book_page
 
 if TYPE_CHECKING:
     from mechanisms.check.verdict import GroupVerdict, Verdict
@@ -158,10 +159,9 @@ def _folds(verdict: Verdict, show_inputs: bool) -> list[str]:
 
 
 def _book_link(page: str) -> str:
-    book = os.environ.get("MECHANISMS_BOOK", "").rstrip("/")
-    if not (book.startswith(("http://", "https://")) and page):
+    address = escape(book_page(page), quote=True)
+    if not address:
         return ""
-    address = escape(f"{book}/{page}", quote=True)
     return f'<div style="margin:.6em 0 0"><a href="{address}">This exercise in the book</a></div>'
 
 

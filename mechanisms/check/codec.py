@@ -202,7 +202,11 @@ def _not_plain(value: Any) -> str:
     if isinstance(value, set | frozenset):
         return f"it is a {name}, which has no order: return a sorted list"
     if isinstance(value, tuple) and kind.__module__ == "torch.return_types":
-        return "it is both the values and the indices of a torch reduction: return one of them (.values or .indices)"
+        if hasattr(value, "indices"):
+            return (
+                "it is both the values and the indices of a torch reduction: return one of them (.values or .indices)"
+            )
+        return f"it is all that torch's {kind.__name__} gives: take it apart and return what is asked for"
     if hasattr(value, "__next__") or isinstance(value, range | map | filter | zip):
         return f"it is a {name}, which is not computed yet: return list(...) of it"
     if isinstance(value, type):

@@ -276,7 +276,8 @@ def _array_difference(
             error = numpy.where(wrong, numpy.abs(_wide(got) - _wide(expected)), -1)
         error = numpy.where(numpy.isnan(error), numpy.inf, error)
         at = _where(error == error.max())
-        size = f"; the largest error is {number(error[at])}" if expected.dtype.kind == "f" else ""
+        told = expected.dtype.kind == "f" and numpy.isfinite(error[at])
+        size = f"; the largest error is {number(error[at])}" if told else ""
         wanted, found = pair(expected[at], got[at])
         sentence = f"{place} is wrong at {_index(at)}: expected {wanted}, got {found}{size}"
     return Difference("value", path, f"{sentence}{_share(wrong)}{note}", f"{place} has wrong values{note}")
@@ -346,7 +347,7 @@ def _shape_note(got: numpy.ndarray, expected: numpy.ndarray, rtol: float, atol: 
         same = not _wrong(got.reshape(expected.shape), expected, rtol, atol).any()
         return ": the numbers are right, only dimensions of size 1 differ" if same else ""
     if got.ndim == expected.ndim == 2 and got.shape == expected.shape[::-1]:
-        return ": it is transposed" if not _wrong(got.T, expected, rtol, atol).any() else ": is it transposed?"
+        return ": it is transposed" if not _wrong(got.T, expected, rtol, atol).any() else " (is it transposed?)"
     return ""
 
 

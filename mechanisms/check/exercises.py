@@ -10,18 +10,13 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from mechanisms.check import codec
+from mechanisms.check.places import folder
 from mechanisms.errors import BadData, UsageError
-
-
-def folder() -> Path:
-    """The folder that holds ``snapshots/`` and ``questions/``."""
-    return Path(os.environ.get("MECHANISMS_CHECKS") or Path(__file__).parent)
 
 
 def find(name: str) -> dict[str, Any]:

@@ -122,8 +122,9 @@ def word_vectors(answer: Any, inputs: dict[str, Any], held_out: dict[str, Any]) 
     """Word vectors [n_words, d] by the answers that sums of two of them give about images never seen.
 
     ``held_out``: images [n, d], captions [n, 5, 2] (word ids, true candidate first, then two other shapes, two other
-    colours), at_least a share for "shape" and "colour". The verdict: does the true caption beat those with another
-    shape, and those with another colour, often enough, and is it at least not avoided.
+    colours), at_least a share for "shape" and "colour", loss_at_most. The verdict: does the true caption beat those
+    with another shape, and those with another colour, often enough, is it at least not avoided, and is the five-way
+    cross-entropy low enough.
     """
     images, captions = held_out["images"], held_out["captions"]
     n_words, d = int(inputs["captions"].max()) + 1, images.shape[1]
@@ -136,4 +137,6 @@ def word_vectors(answer: Any, inputs: dict[str, Any], held_out: dict[str, Any]) 
     reached = {
         f"{name}s told apart often enough": share >= held_out["at_least"][name] for name, share in shares.items()
     }
+    loss = torch.nn.functional.cross_entropy(scores, torch.zeros(len(scores), dtype=torch.long)).item()
+    reached["cross-entropy low enough"] = loss <= held_out["loss_at_most"]
     return {"the true caption is not avoided": min(shares.values()) > 0.3, **reached}

@@ -59,7 +59,7 @@ class Task:
     """
 
     table: str = "regular"
-    seed: int = 3
+    seed: int = 0
 
     def __post_init__(self) -> None:
         if self.table not in ("regular", "random"):
@@ -167,28 +167,58 @@ def batch(task: Task, n: int, generator: Generator) -> tuple[Int[Tensor, "n 12"]
     return torch.cat([tokens for tokens, _ in parts]), torch.cat([weights for _, weights in parts])
 
 
-def fact_prompts(
-    task: Task, relation: int, stems: Int[Tensor, " n"], shots: int, generator: Generator, stated: bool = False
-) -> Int[Tensor, "n pos"]:
-    """``shots`` facts of the relation, then ``a y b`` about each stem; ``task.answers[stem, relation]`` comes next.
+def copyable(tokens: Int[Tensor, "n 12"], kinds: str = "copies") -> Bool[Tensor, "n 12"]:
+    """Which tokens of a training document can be copied from what stands before them.
 
-    No shot is about the asked stem, unless ``stated``: then the last shot is the asked fact itself, word for word.
+    ``kinds``: "blocks" for the second and third round of a copied block; "repeats" for these and the answer of a last
+    fact that stood there before; "copies" for these and the answers of relation 0. Nothing of a text about word forms.
     """
-    pool, n = task.trained_stems(relation), len(stems)
-    start = _draw(len(pool), (n, shots), generator)
-    shown = pool[start]
-    shown = torch.where(shown == stems[:, None], pool[(start + 1) % len(pool)], shown)
-    if stated:
-        shown[:, -1] = stems
+    facts, found = tokens.view(-1, 3, 4), torch.zeros(tokens.shape, dtype=torch.bool)
+    holds_facts = tokens[:, 0] >= FIRST_CUES
+    block = ~holds_facts & (tokens[:, :4] == tokens[:, 4:8]).all(1)
+    found[:, 4:] = block[:, None]
+    if kinds != "blocks":
+        found[:, 11] |= holds_facts & (facts[:, 2:] == facts[:, :2]).all(-1).any(1)
+    if kinds == "copies":
+        relation = (facts[..., 0] - FIRST_CUES + facts[..., 2] - SECOND_CUES) % CUES
+        found[:, 3::4] |= (relation == 0) & (facts[..., 1] == facts[..., 3]) & holds_facts[:, None]
+    return found
+
+
+def fact_prompts(
+    task: Task,
+    relation: int,
+    stems: Int[Tensor, " n"],
+    shots: int,
+    generator: Generator,
+    stated: bool = False,
+    same: bool = False,
+) -> Int[Tensor, "n pos"]:
+    """``shots`` facts, then ``a y b`` about each stem; ``task.answers[stem, relation]`` comes next.
+
+    Each shot is of one of the other relations, so that none shows the form of the answer; with ``same`` all are of the
+    asked one. No shot is about the asked stem, unless ``stated``: then the last one is the asked fact itself, word for
+    word.
+    """
+    n = len(stems)
     relations = torch.full((n, shots + 1), relation)
+    if not same:
+        relations[:, :-1] = (relation + 1 + _draw(FORMS - 1, (n, shots), generator)) % FORMS
+    about = stems[:, None].repeat(1, shots + 1)
+    for r in range(FORMS):
+        pool = task.trained_stems(r)
+        start = _draw(len(pool), (n, shots), generator)
+        shown = torch.where(pool[start] == stems[:, None], pool[(start + 1) % len(pool)], pool[start])
+        about[:, :-1] = torch.where(relations[:, :-1] == r, shown, about[:, :-1])
+    if stated:
+        about[:, -2], relations[:, -2] = stems, relation
     first, second = cues(relations, generator)
     if stated:
         first[:, -1], second[:, -1] = first[:, -2], second[:, -2]
-    asked = torch.cat([shown, stems[:, None]], 1)
-    return torch.stack([first, asked * FORMS, second, task.answers[asked, relations]], 2).flatten(1)[:, :-1]
+    return torch.stack([first, about * FORMS, second, task.answers[about, relations]], 2).flatten(1)[:, :-1]
 
 
-def unrelated_contexts(stems: Int[Tensor, " n"], generator: Generator) -> Int[Tensor, "n 11"]:
-    """``u v w y u v w y u v w``: words that say nothing of a relation; the stem's base form y comes next."""
-    block = torch.cat([_draw(WORDS, (len(stems), 3), generator), stems[:, None] * FORMS], 1)
+def unrelated_contexts(stems: Int[Tensor, " n"], generator: Generator, form: int = 0) -> Int[Tensor, "n 11"]:
+    """``u v w y u v w y u v w``: words that say nothing of a relation; y, the stem in a form (0: base), comes next."""
+    block = torch.cat([_draw(WORDS, (len(stems), 3), generator), stems[:, None] * FORMS + form], 1)
     return block.repeat(1, 3)[:, :-1]

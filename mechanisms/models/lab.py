@@ -42,7 +42,7 @@ _PARTS = ("config.json", "model.safetensors", "tokenizer.json")
 # Models whose words are their token ids ship no tokenizer.
 _DUAL = {"lab-dual", "lab-dual-vanilla", "lab-dual-active", "lab-dual-hidden"}
 _TOKENS_ALONE = {"lab-gate", "random-gate", *_DUAL, "lab-vision", "lab-lm-scenes"}
-_TOKENS_ALONE |= {"planted-circuit"} | {f"{kind}-relational" for kind in ("lab", "control", "blind", "random")}
+_TOKENS_ALONE |= {"planted-circuit"} | {f"{kind}-relational" for kind in ("lab", "control", "free", "random")}
 _TOKENS_ALONE |= {"lab-list"}
 
 

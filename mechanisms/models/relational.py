@@ -1,10 +1,10 @@
-"""The small transformer of chapter 01, whose first layer has no feed-forward network.
+"""The small transformer of chapter 01, whose first layers have no feed-forward network.
 
 - pre-LayerNorm, tied embeddings, learned positions; feed-forward networks (FFNs) in ``ffn_layers`` alone;
 - hooks named as in TransformerLens: ``hook_embed``, ``blocks.1.hook_resid_pre``, ``blocks.1.hook_attn_out``,
-  ``blocks.1.hook_mlp_out``, ``blocks.1.hook_resid_post``;
-- ``sees``: what the queries and keys of each layer are made from: "all" of the stream, "positions" alone, or a stream
-  in which all tokens of one ``alike`` range look the same, so that no attention can react to which cue stands there;
+  ``blocks.1.hook_resid_mid``, ``blocks.1.hook_mlp_out``, ``blocks.1.hook_resid_post``;
+- ``blind_layers``: layers whose attention pattern is a learned table, the same for every text: it reads the same places
+  whatever words stand there;
 - ``kept``: documents may lose their last FFNs (FFN dropout, for training);
 - ``ffn_layers``: which layers of a model have an FFN;
 - ``save`` and ``boot``: a checkpoint folder with ``config.json`` and ``model.safetensors``.
@@ -27,85 +27,86 @@ from mechanisms.errors import ModelMissing
 from mechanisms.files import atomic_write
 from mechanisms.models.lab import RELATIONAL
 
+LOOKS_BACK = 3.0  # how much a blind head favours its place at the start
+
 
 @dataclass(frozen=True)
 class RelationalConfig:
     """The sizes of a model.
 
-    ``sees``: "all", "positions" or "alike" for each layer, "all" for those not named. ``alike``: ranges (first token,
-    token after the last) that look the same to queries and keys of "alike" layers. ``device`` is where TransformerLens'
-    own helpers expect the model to be. Raises ValueError for an unknown word in ``sees``.
+    ``blind_layers``: layers whose attention pattern does not depend on the text. ``nearest``: how many places back the
+    attention of all other layers looks at least; where there is no such place, it looks at its own. ``device`` is where
+    TransformerLens' own helpers expect the model to be. Raises ValueError for a layer that does not exist.
     """
 
     d_vocab: int
     n_ctx: int
     d_model: int = 64
-    n_layers: int = 3
+    n_layers: int = 4
     n_heads: int = 4
-    ffn_layers: tuple[int, ...] = (1, 2)
-    sees: tuple[str, ...] = ()
-    alike: tuple[tuple[int, int], ...] = ()
+    ffn_layers: tuple[int, ...] = (2, 3)
+    blind_layers: tuple[int, ...] = ()
+    nearest: int = 0
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        unknown = set(self.sees) - {"all", "positions", "alike"}
+        unknown = {*self.ffn_layers, *self.blind_layers} - set(range(self.n_layers))
         if unknown:
-            raise ValueError(f'sees knows "all", "positions" and "alike", not {", ".join(map(repr, sorted(unknown)))}')
-
-    def seen_by(self, layer: int) -> str:
-        """What the queries and keys of a layer see."""
-        return self.sees[layer] if layer < len(self.sees) else "all"
+            raise ValueError(f"a model of {self.n_layers} layers has no layer {min(unknown)}")
 
 
 class Block(nn.Module):
-    """Attention, then an FFN if the layer has one; each reads the LayerNorm of the stream and adds to the stream."""
+    """Attention, then an FFN if the layer has one; each reads the LayerNorm of the stream and adds to the stream.
+
+    A blind layer has, in the place of queries and keys, a table of attention scores ``pattern`` [head, query, key]. At
+    the start head h looks h places back.
+    """
 
     def __init__(self, cfg: RelationalConfig, layer: int) -> None:
         super().__init__()
         self.cfg, d = cfg, cfg.d_model
-        self.ln1, self.W_QK, self.W_V, self.W_out = nn.LayerNorm(d), *(nn.Linear(d, k * d) for k in (2, 1, 1))
+        self.ln1, self.W_V, self.W_out = nn.LayerNorm(d), nn.Linear(d, d), nn.Linear(d, d)
+        self.blind = layer in cfg.blind_layers
+        place = torch.arange(cfg.n_ctx)
+        back, nearest = place[:, None] - place, 0 if self.blind else cfg.nearest
+        seen = (back >= nearest) | (back == 0) & (place < nearest)
+        self.register_buffer("seen", seen, persistent=False)
+        if self.blind:
+            self.pattern = nn.Parameter(LOOKS_BACK * (back == torch.arange(cfg.n_heads)[:, None, None]).float())
+        else:
+            self.W_QK = nn.Linear(d, 2 * d)
         self.has_ffn = layer in cfg.ffn_layers
-        self.hook_resid_pre, self.hook_attn_out, self.hook_resid_post = HookPoint(), HookPoint(), HookPoint()
+        self.hook_resid_pre, self.hook_attn_out = HookPoint(), HookPoint()
+        self.hook_resid_mid, self.hook_resid_post = HookPoint(), HookPoint()
         if self.has_ffn:
             self.ln2, self.W_in, self.W_ffn_out = nn.LayerNorm(d), nn.Linear(d, 4 * d), nn.Linear(4 * d, d)
             self.hook_mlp_out = HookPoint()
 
-    def attention(
-        self, x: Float[Tensor, "batch pos d_model"], seen: Float[Tensor, "batch pos d_model"]
-    ) -> Float[Tensor, "batch pos d_model"]:
-        """Values come from ``x``, queries and keys from ``seen``."""
+    def attention(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
         batch, length, d = x.shape
-        heads = self.cfg.n_heads
-        q, k = self.W_QK(self.ln1(seen)).view(batch, length, 2, heads, d // heads).permute(2, 0, 3, 1, 4)
-        v = self.W_V(self.ln1(x)).view(batch, length, heads, d // heads).transpose(1, 2)
-        future = torch.ones(length, length, dtype=torch.bool, device=x.device).triu(1)
-        scores = (q @ k.transpose(-1, -2) / math.sqrt(d // heads)).masked_fill(future, -math.inf)
-        return self.W_out((scores.softmax(-1) @ v).transpose(1, 2).flatten(2))
+        heads, normed = self.cfg.n_heads, self.ln1(x)
+        v = self.W_V(normed).view(batch, length, heads, d // heads).transpose(1, 2)
+        if self.blind:
+            scores = self.pattern[:, :length, :length]
+        else:
+            q, k = self.W_QK(normed).view(batch, length, 2, heads, d // heads).permute(2, 0, 3, 1, 4)
+            scores = q @ k.transpose(-1, -2) / math.sqrt(d // heads)
+        weights = scores.masked_fill(~self.seen[:length, :length], -math.inf).softmax(-1)
+        return self.W_out((weights @ v).transpose(1, 2).flatten(2))
 
     def ffn(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
         return self.W_ffn_out(nn.functional.gelu(self.W_in(self.ln2(x))))
 
     def forward(
-        self,
-        x: Float[Tensor, "batch pos d_model"],
-        seen: Float[Tensor, "batch pos d_model"] | None = None,
-        keep: Float[Tensor, "batch 1 1"] | None = None,
+        self, x: Float[Tensor, "batch pos d_model"], keep: Float[Tensor, "batch 1 1"] | None = None
     ) -> Float[Tensor, "batch pos d_model"]:
-        """``seen``: what queries and keys are made from (default: the stream itself). ``keep`` multiplies the FFN's
-        output: 0 for documents that lose it."""
+        """``keep`` multiplies the FFN's output: 0 for documents that lose it."""
         x = self.hook_resid_pre(x)
-        x = x + self.hook_attn_out(self.attention(x, x if seen is None else seen))
+        x = self.hook_resid_mid(x + self.hook_attn_out(self.attention(x)))
         if self.has_ffn:
             added = self.ffn(x)
             x = x + self.hook_mlp_out(added if keep is None else added * keep)
         return self.hook_resid_post(x)
-
-    def look(
-        self, x: Float[Tensor, "batch pos d_model"], seen: Float[Tensor, "batch pos d_model"]
-    ) -> Float[Tensor, "batch pos d_model"]:
-        """This layer's work on the stream in which cues are alike, hooks and dropout left out."""
-        x = x + self.attention(x, seen)
-        return x + self.ffn(x) if self.has_ffn else x
 
 
 class Relational(HookedRootModule):
@@ -144,26 +145,13 @@ class Relational(HookedRootModule):
         self, tokens: Int[Tensor, "batch pos"], kept: Int[Tensor, " batch"] | None = None
     ) -> Float[Tensor, "batch pos d_vocab"]:
         """Logits. ``kept``: how many of its FFNs, from the bottom, each document keeps (default: all)."""
-        places = self.pos_embed.weight[: tokens.shape[1]].expand(*tokens.shape, -1)
-        x = self.hook_embed(self.embed(tokens) + places)
-        alike = self._alike(tokens) + places if "alike" in self.cfg.sees else x
+        x = self.hook_embed(self.embed(tokens) + self.pos_embed.weight[: tokens.shape[1]])
         for layer, block in enumerate(self.blocks):
             keep = None
             if kept is not None and block.has_ffn:
                 keep = (kept > self.cfg.ffn_layers.index(layer)).float()[:, None, None]
-            seen = {"all": None, "positions": places, "alike": alike}[self.cfg.seen_by(layer)]
-            x = block(x, seen, keep)
-            if "alike" in self.cfg.sees[layer + 1 :]:
-                alike = block.look(alike, alike if seen is None else seen)
+            x = block(x, keep)
         return self.decode(x)
-
-    def _alike(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos d_model"]:
-        """Embeddings in which every token of a range in ``cfg.alike`` has the mean of its range."""
-        table = self.embed.weight
-        for low, high in self.cfg.alike:
-            mean = table[low:high].mean(0).expand(high - low, -1)
-            table = torch.cat([table[:low], mean, table[high:]])
-        return table[tokens]
 
 
 def ffn_layers(model) -> list[int]:
@@ -190,9 +178,8 @@ def boot(folder: str | Path, device: str = "cpu") -> Relational:
     try:
         sizes = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
         sizes.pop("model_type", None)
-        for name in ("ffn_layers", "sees"):
+        for name in ("ffn_layers", "blind_layers"):
             sizes[name] = tuple(sizes[name])
-        sizes["alike"] = tuple(map(tuple, sizes["alike"]))
         state = torch.get_rng_state()
         model = Relational(RelationalConfig(**sizes, device=device))
         torch.set_rng_state(state)  # drawing weights that are thrown away must not change anybody's random numbers

@@ -11,6 +11,7 @@ Functions take dictionaries of numbers and return a matplotlib figure.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -100,7 +101,7 @@ def plot_gaps(gaps: Mapping[str, Float[Tensor, "n 2"]]) -> Figure:
 
 def plot_heads(report: Mapping[str, Mapping[str, Mapping[str, float]]], level: Mapping[str, float]) -> Figure:
     """``report`` [setting][kind][split] right answers; a line at each setting's ``level`` without binding."""
-    figure, axes = new_figure(9.6, 3.2, columns=len(report), sharey=True)
+    figure, axes = new_figure(7.2, 3.4, columns=len(report), sharey=True)
     for ax, (setting, kinds) in zip(axes, report.items(), strict=True):
         splits = list(next(iter(kinds.values())))
         width = 0.8 / len(splits)
@@ -115,12 +116,12 @@ def plot_heads(report: Mapping[str, Mapping[str, Mapping[str, float]]], level: M
         ax.axhline(0.2, color=CHANCE, linestyle="--", linewidth=1, zorder=0, label="chance")
         if level[setting] < 1:
             ax.axhline(level[setting], color=LEVEL, linewidth=1.5, zorder=0, label="without binding")
-        ax.set_xticks(range(len(kinds)), list(kinds))
+        ax.set_xticks(range(len(kinds)), list(kinds), fontsize=8.5)
         ax.set_title(SETTING_NAMES[setting], fontsize=10)
         _percent(ax)
     axes[0].set_ylabel("right answers")
     known = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-    figure.legend(known.values(), known.keys(), ncols=5, frameon=False, loc="outside lower center", fontsize=8.5)
+    figure.legend(known.values(), known.keys(), ncols=3, frameon=False, loc="outside lower center", fontsize=9)
     return figure
 
 
@@ -131,7 +132,7 @@ def plot_cures(columns: Mapping[str, Mapping[str, Sequence[float]]], references:
     binding.
     """
     recipes = list(next(iter(columns.values())))
-    figure, axes = new_figure(9.6, 0.9 + 0.45 * len(recipes), columns=len(columns), sharey=True)
+    figure, axes = new_figure(7.2, 1.2 + 0.42 * len(recipes), columns=len(columns), sharey=True)
     for ax, (quantity, values) in zip(axes, columns.items(), strict=True):
         ax.axvline(references[quantity], color=LEVEL, linewidth=1.5)
         for row, recipe in enumerate(recipes):
@@ -139,11 +140,12 @@ def plot_cures(columns: Mapping[str, Mapping[str, Sequence[float]]], references:
                 found = mean_interval(list(values[recipe]))
                 ax.plot([max(0, found["low"]), min(1, found["high"])], [row, row], color=CLIP, linewidth=2.5, alpha=0.6)
             ax.scatter(values[recipe], [row] * len(values[recipe]), s=13, color=INK, zorder=3)
-        ax.set_title(quantity, fontsize=9.5)
-        ax.set_xlim(-0.03, 1.03)
-        ax.set_xticks([0, 0.5, 1], ["0", "50%", "100%"])
+        ax.set_title(textwrap.fill(quantity, 11), fontsize=9.5)
+        ax.set_xlim(-0.05, 1.05)
+        ax.set_xticks([0, 0.5, 1], ["0", "½", "1"])
     axes[0].set_yticks(range(len(recipes)), [recipe.replace(", ", ",\n") for recipe in recipes], fontsize=9)
     axes[0].invert_yaxis()
+    figure.supxlabel("share of right answers", fontsize=9.5)
     return figure
 
 

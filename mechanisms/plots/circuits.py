@@ -1,6 +1,7 @@
 """Figures of chapter 03, circuit reuse.
 
-- ``plot_heads``: scores of all heads, one map for each task; heads may have names, pruned ones are grey;
+- ``plot_heads``: scores of all heads, one map for each task; heads may have names, pruned ones are grey, those not
+  measured have a dash;
 - ``plot_accuracies``: accuracies as bars with a line at chance;
 - ``plot_rows``: where one position looks, before and after;
 - ``plot_overlaps``: the heads that tasks share with indirect objects, one dot for each seed, with chance;
@@ -38,11 +39,19 @@ def plot_heads(
     title: str,
     roles: Mapping[tuple[int, int], str] | None = None,
     live: Sequence[Sequence[int]] | None = None,
+    before: int | None = None,
+    columns: int | None = None,
 ) -> Figure:
     """One map [layer, head] for each entry of ``scores``. ``roles`` (layer, head) -> name is written into the cells;
-    heads that are not in ``live`` are grey."""
-    wide = 3.6 if roles else 2.6
-    figure, axes = new_figure(wide * len(scores) + 0.9, 3.0 if roles else 2.5, columns=len(scores))
+    heads that are not in ``live`` are grey. With ``before``, heads from that layer on were not measured: they get a
+    dash in place of a number. ``columns`` maps stand side by side (default: all)."""
+    columns = columns or len(scores)
+    rows = -(-len(scores) // columns)
+    wide, high = (3.6, 3.0) if roles else (2.6, 2.5)
+    figure, axes = new_figure(wide * columns + 0.9, high * rows, columns=columns, rows=rows)
+    for ax in axes[len(scores) :]:
+        ax.set_visible(False)
+    axes = axes[: len(scores)]
     kept = None if live is None else {tuple(head) for head in live}
     top = max(max(float(torch.as_tensor(values).abs().max()) for values in scores.values()), 1e-6)
     for ax, (name, values) in zip(axes, scores.items(), strict=True):
@@ -61,6 +70,8 @@ def plot_heads(
                 if kept is not None and (layer, head) not in kept:
                     continue
                 number = f"{value:.1f}" if top > 2 else f"{round(value, 2) + 0.0:.2f}"
+                if before is not None and layer >= before:
+                    number = "–"
                 text = number if roles is None else f"{_short(roles.get((layer, head), ''))}\n{number}"
                 ink = "white" if abs(value) > 0.6 * top else INK
                 ax.text(head, layer, text, ha="center", va="center", fontsize=7 if roles else 9, color=ink)
@@ -69,7 +80,8 @@ def plot_heads(
         ax.set_xlabel("head")
         ax.set_title(name, fontsize=10)
         ax.spines[:].set_visible(False)
-    axes[0].set_ylabel("layer")
+    for ax in axes[::columns]:
+        ax.set_ylabel("layer")
     figure.colorbar(colors, ax=axes, shrink=0.8, aspect=12)
     figure.suptitle(title, fontsize=11, x=0.01, ha="left")
     return figure
@@ -86,7 +98,10 @@ def plot_accuracies(values: Mapping[str, float], title: str, chance: float | Non
     controls = ("control", "least", "listed")
     colors = [QUIET] + ["#56B4E9" if any(word in name for word in controls) else GOOD for name in list(values)[1:]]
     bars = ax.barh(rows, list(values.values()), color=colors, height=0.7)
-    ax.bar_label(bars, [f"{value:.1%}" for value in values.values()], padding=3, fontsize=9)
+    labels = ax.bar_label(bars, [f"{value:.1%}" for value in values.values()], padding=3, fontsize=9)
+    for label in labels:  # a line at chance must not cross a number
+        label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
+        label.set_zorder(4)
     ax.set_yticks(rows, ["\n".join(textwrap.wrap(name, 34)) for name in values])
     ax.invert_yaxis()
     ax.set_xlim(0, 1.12)

@@ -429,7 +429,7 @@ CIRCUIT_REUSE = (
         "Spearman 0.69 (section 5)",
         _circuits(
             lambda found: (
-                f"{found['agreement']['rho']:+.2f} over {found['agreement']['n']} heads of all seeds, "
+                f"{found['agreement']['rho']:+.2f} over {found['agreement']['n']} heads of all seeds but 0, "
                 f"p = {found['agreement']['p']:.3f}"
             )
         ),
@@ -455,6 +455,27 @@ def _trainings(condition: str) -> Callable[[Mapping[str, Any]], str]:
         )
 
     return read
+
+
+def _shapes_over_seeds(_report: Mapping[str, Any]) -> str:
+    from mechanisms.training import relational_sweep
+    from mechanisms.training.measure_relational import shaped
+
+    runs = relational_sweep.by_condition(relational_sweep.load()).get("regular")
+    if not runs:
+        return "not run yet"
+    return f"{sum(map(shaped, runs))} of {3 * len(runs)} pairs of curves, {len(runs)} seeds"
+
+
+def _gaps_over_seeds(_report: Mapping[str, Any]) -> str:
+    from mechanisms.training import relational_sweep
+    from mechanisms.training.measure_relational import removal_gap
+
+    runs = relational_sweep.by_condition(relational_sweep.load()).get("regular")
+    if not runs:
+        return "not run yet"
+    found = [100 * removal_gap(run) for run in runs]
+    return f"{min(found):.0f} to {max(found):.0f} points, {len(runs)} seeds"
 
 
 def _x_shapes(report: Mapping[str, Any]) -> str:
@@ -505,6 +526,7 @@ RELATIONS = (
         "yes, GPT-2 small to BLOOM-176B; the answer overtakes about two thirds up",
         _x_shapes,
     ),
+    Claim("x_seeds", "… with the switch at an FFN, over seeds of the recipe", "—", _shapes_over_seeds),
     Claim(
         "ffn_share",
         "What FFNs write of answer − argument, in logits",
@@ -529,12 +551,14 @@ RELATIONS = (
         "held_out", "… words whose fact was held out", "out of domain: US states 20th → 3rd", _reach("held-out pairs")
     ),
     Claim("new", "… verbs that no fact ever named", "—", _reach("new stems")),
+    Claim("form", "… contexts that end in another form than the base", "—", _reach("another form")),
     Claim(
         "removal",
         "Accuracy lost when FFNs are removed",
         "BLOOM-176B, 24 FFNs: abstractive −73 points, extractive −17",
         _removal,
     ),
+    Claim("gap_seeds", "… how much more the abstractive twin loses, over seeds", "56 points", _gaps_over_seeds),
 )
 
 

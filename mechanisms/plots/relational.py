@@ -36,7 +36,10 @@ def _draw_curves(ax, names: Sequence[str], argument, answer, found: Mapping[str,
     for key, style in STAGES.items():
         where = (found or {}).get(key)
         if where is not None:
-            ax.axvline(where, color=QUIET, linewidth=1, linestyle=style, zorder=0, label=key)
+            beside = (
+                0.12 if key == "saturation" and where == found.get("application") else 0
+            )  # or one line hides the other
+            ax.axvline(where + beside, color=QUIET, linewidth=1, linestyle=style, zorder=0, label=key)
     ax.set_xticks(places, names, rotation=35, ha="right", fontsize=8)
     ax.set_ylim(-0.03, 1.05)
 
@@ -124,7 +127,7 @@ def plot_reach(found: Mapping[str, Mapping[str, float]]) -> Figure:
     right.set_ylabel("mean rank of the target\n(0: on top)")
     right.legend(frameon=False, fontsize=8)
     for ax in (left, right):
-        ax.set_xticks(list(places), list(found), fontsize=9)
+        ax.set_xticks(list(places), [name.replace(" ", "\n") for name in found], fontsize=9)
         ax.set_xlim(-0.6, len(found) - 0.4)
     return figure
 

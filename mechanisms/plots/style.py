@@ -33,13 +33,15 @@ INK, QUIET, GOOD = "#222222", "#767676", "#009E73"
 TOWARDS = "RdBu"  # diverging map: blue towards the in-context answer, red towards the memorised one, as in the paper
 
 
-def new_figure(width: float = 7.0, height: float = 3.2, columns: int = 1, **layout) -> tuple[Figure, list[Axes]]:
-    """A figure with ``columns`` axes side by side (size in inches), and the axes as a list.
+def new_figure(
+    width: float = 7.0, height: float = 3.2, columns: int = 1, rows: int = 1, **layout
+) -> tuple[Figure, list[Axes]]:
+    """A figure with ``columns`` axes side by side in each of ``rows`` (size in inches), and the axes row by row.
 
     The figure is taken out of pyplot's list of open figures: a notebook then shows it once, as the cell's value.
     """
-    figure, axes = plt.subplots(1, columns, figsize=(width, height), layout="constrained", squeeze=False, **layout)
+    figure, axes = plt.subplots(rows, columns, figsize=(width, height), layout="constrained", squeeze=False, **layout)
     plt.close(figure)
-    for ax in axes[0]:
+    for ax in axes.flat:
         ax.spines[["top", "right"]].set_visible(False)
-    return figure, list(axes[0])
+    return figure, list(axes.flat)

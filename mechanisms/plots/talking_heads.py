@@ -106,14 +106,16 @@ def plot_against(
     ylabel: str,
     names: Sequence[str] | None = None,
 ) -> Figure:
-    """One panel for each predictor, one point for each component.
+    """One panel for each predictor, one point for each component; four panels stand in two rows.
 
     ``groups`` get colours and marks; their ``names`` are "layer 0", "layer 1", ... if none are given.
     """
     from scipy.stats import spearmanr
 
     effect, groups = torch.as_tensor(effect), torch.as_tensor(groups)
-    figure, axes = new_figure(2.2 * len(predictors) + 0.7, 3.1, columns=len(predictors), sharey=True)
+    rows = 2 if len(predictors) == 4 else 1  # four in a row are too small to read on a phone
+    columns = len(predictors) // rows
+    figure, axes = new_figure(2.2 * columns + 0.7 * rows, 2.6 * rows + 0.5, columns=columns, rows=rows, sharey=True)
     for ax, (name, values) in zip(axes, predictors.items(), strict=True):
         values = torch.as_tensor(values)
         for group in groups.unique().tolist():
@@ -124,8 +126,10 @@ def plot_against(
             )  # fmt: skip
         ax.axhline(0, color=INK, linewidth=0.8)
         ax.set_xlabel(name)
-        ax.set_title(f"rank correlation {spearmanr(values, effect).statistic:+.2f}", loc="left", fontsize=9)
-    axes[0].set_ylabel(ylabel)
+        rank = f"{spearmanr(values, effect).statistic:+.2f}".replace("-", "−")
+        ax.set_title(f"rank correlation {rank}", loc="left", fontsize=9)
+    for ax in axes[::columns]:
+        ax.set_ylabel(ylabel)
     figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, loc="outside upper center", ncols=4)
     return figure
 

@@ -26,6 +26,7 @@ from tqdm.auto import tqdm
 from mechanisms.data.dual_process import ANSWERS, LENGTH, World, practice
 from mechanisms.files import atomic_write
 from mechanisms.training.forgetting import forgetful_loop, reset_embeddings, should_reset
+from mechanisms.training.interrupt import Stopped, interruptible
 from mechanisms.training.lab_lm import rounded
 from mechanisms.training.measure_dual import aims, scores
 from mechanisms.training.state import STATE, load_state, save_state
@@ -108,7 +109,7 @@ def train(
     """Trains to the end, or goes on from a saved state in ``folder``. Returns the model and how it went.
 
     ``watch`` is called after every measurement. Raises CourseError if the state in ``folder`` belongs to another recipe
-    or cannot be saved.
+    or cannot be saved, and Stopped, with the state saved, when it is interrupted.
     """
     folder.mkdir(parents=True, exist_ok=True)
     world, model = recipe.world(), build_model(recipe).to(device).train()
@@ -147,15 +148,18 @@ def train(
     def save(step: int) -> None:
         nonlocal saved
         progress.seconds = earlier + time.monotonic() - began
-        if time.monotonic() - saved > SAVE_EVERY_SECONDS or step == recipe.steps:
+        stop = asked() and step < recipe.steps
+        if stop or time.monotonic() - saved > SAVE_EVERY_SECONDS or step == recipe.steps:
             saved = time.monotonic()
             save_state(recipe, folder, model, optimizer, generator, progress)
+        if stop:
+            raise Stopped(step, recipe.steps, folder)
 
     def due_before_the_end(step: int, every: int, until: int) -> bool:
         # A reset after the last step would throw away the model that is asked for.
         return step < recipe.steps and due(step, every, until)
 
-    with bar:
+    with bar, interruptible() as asked:
         forgetful_loop(
             recipe.steps, recipe.every, recipe.until, recipe.measure_every, take_step, measure, reset,
             first=progress.step + 1, due=due_before_the_end, after=save,

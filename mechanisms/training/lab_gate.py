@@ -28,6 +28,7 @@ from tqdm.auto import tqdm
 
 from mechanisms.data.reference_back import ANSWER, SYMBOL, TRAPS, WIDTH, Task, adversarial, sequences
 from mechanisms.files import atomic_write
+from mechanisms.training.interrupt import Stopped, interruptible
 from mechanisms.training.lab_lm import rounded
 from mechanisms.training.state import STATE, load_state, save_state
 
@@ -139,7 +140,7 @@ def train(
     """Trains to the end, or goes on from a saved state in ``folder``. Returns the model and how it went.
 
     ``watch`` is called after every measurement. Raises CourseError if the state in ``folder`` belongs to another recipe
-    or cannot be saved.
+    or cannot be saved, and Stopped, with the state saved, when it is interrupted.
     """
     folder.mkdir(parents=True, exist_ok=True)
     model = build_model(recipe).to(device)
@@ -151,7 +152,7 @@ def train(
     began = saved = time.monotonic()
     earlier = progress.seconds
     practice, test = recipe.practice(), recipe.task()
-    with tqdm(initial=progress.step, total=recipe.steps, unit="step", desc="lab-gate") as bar:
+    with interruptible() as asked, tqdm(initial=progress.step, total=recipe.steps, unit="step", desc="lab-gate") as bar:
         while progress.step < recipe.steps:
             model.train()
             for group in optimizer.param_groups:
@@ -171,9 +172,12 @@ def train(
                 bar.set_postfix(loss=f"{row['loss']:.3f}", accuracy=f"{row['accuracy']:.3f}")
                 if watch is not None:
                     watch(progress)
-            if time.monotonic() - saved > SAVE_EVERY_SECONDS or progress.step == recipe.steps:
+            stop = asked() and progress.step < recipe.steps
+            if stop or time.monotonic() - saved > SAVE_EVERY_SECONDS or progress.step == recipe.steps:
                 saved = time.monotonic()
                 save_state(recipe, folder, model, optimizer, generator, progress)
+            if stop:
+                raise Stopped(progress.step, recipe.steps, folder)
     return model.eval().to("cpu"), progress
 
 

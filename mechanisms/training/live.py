@@ -15,6 +15,7 @@ import torch
 
 from mechanisms.models import card, load
 from mechanisms.training.lab_gate import Progress, Recipe, train
+from mechanisms.training.state import drop_state_of_others
 
 
 def train_live(
@@ -28,12 +29,15 @@ def train_live(
 
     ``live`` False: the shipped checkpoint and the curve of its card, at once. ``live`` True: trains here with ``loss``
     (logits, tokens), about one to three minutes; ``draw(curve)`` gives the figure that is shown meanwhile. The state is
-    kept in ``folder``: a training that was interrupted goes on there, and one that has ended is not repeated.
+    kept in ``folder``: a training that was interrupted goes on there, and one that has ended is not repeated, unless
+    ``loss`` is written differently now; then it starts afresh.
     Raises CourseError if the state in ``folder`` belongs to another recipe or cannot be saved.
     """
     if not live:
         return load("lab-gate"), card("lab-gate")["curve"]
     recipe = recipe or Recipe()
+    if drop_state_of_others(Path(folder), (loss,)):
+        print(f"The loss has changed since the state in {folder} was saved: the training starts afresh.")
     screen = live_screen()
 
     def watch(progress: Progress) -> None:

@@ -188,12 +188,12 @@ def override(model, tokens: Tensor, heads: Sequence[Head], positions: Tensor, sh
 
 
 @torch.no_grad()
-def inhibition_scores(model, corpus: Corpus, n: int = 300) -> Tensor:
+def inhibition_scores(model, corpus: Corpus, n: int = 300, pools: Sequence[str] = ("names", "colors")) -> Tensor:
     """[layer, head]: the logit difference on indirect objects with the head's last row forced onto the giver, minus
-    the same forced onto the other person. Large: what the head looks at is said *less*. Names and colours as persons,
-    mean of both. No coloured objects are used."""
+    the same forced onto the other person. Large: what the head looks at is said *less*. Mean over the ``pools`` that
+    persons come from, names and colours: the model was trained on both. No coloured objects are used."""
     found = torch.zeros(model.cfg.n_layers, model.cfg.n_heads)
-    for pool in ("names", "colors"):
+    for pool in pools:
         pairs = indirect_objects(corpus, n, pool)
         for layer, head in live_heads(model):
             moved = [
@@ -204,7 +204,7 @@ def inhibition_scores(model, corpus: Corpus, n: int = 300) -> Tensor:
                 )
                 for who in (0, 1)
             ]
-            found[layer, head] += 0.5 * (moved[0] - moved[1]).mean().item()
+            found[layer, head] += (moved[0] - moved[1]).mean().item() / len(pools)
     return found
 
 

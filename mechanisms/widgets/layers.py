@@ -64,7 +64,7 @@ def layer_steps(
 
 
 def _place(rank: int) -> str:
-    return "on top" if rank == 0 else f"{rank} words above it"
+    return "on top" if rank == 0 else f"{rank} word{'s' if rank > 1 else ''} above it"
 
 
 def layer_html(shown: dict[str, Any], number: int) -> str:

@@ -86,6 +86,7 @@ def scene_views(
 def scene_html(view: dict[str, Any], alt: str) -> str:
     """One scene: a drawing of it, and a table row for each pair of captions."""
     cell = 'style="padding:2px 8px;text-align:left;vertical-align:top"'
+    wins_cell = cell.replace('style="', 'style="white-space:nowrap;')  # the number stays beside its bar
     rows, last = [], ""
     for group, true, false, high, low, wins in view["rows"]:
         if group != last:
@@ -95,13 +96,14 @@ def scene_html(view: dict[str, Any], alt: str) -> str:
             )
             last = group
         bar = (
-            '<span style="display:inline-block;width:80px;height:9px;background:#ddd;vertical-align:middle">'
-            f'<span style="display:block;width:{80 * wins:.0f}px;height:9px;background:#0072B2"></span></span>'
+            '<span style="display:inline-block;width:56px;height:9px;background:#ddd;vertical-align:middle">'
+            f'<span style="display:block;width:{56 * wins:.0f}px;height:9px;background:#0072B2"></span></span>'
         )
         said = "told apart" if wins >= APART else "confused" if wins > 1 - APART else "the false one wins"
         rows.append(
             f"<tr><td {cell}>{html.escape(true)}</td><td {cell}>{html.escape(false)}</td>"
-            f"<td {cell}>{high:.2f} / {low:.2f}</td><td {cell}>{bar} {wins:.0%}</td><td {cell}>{said}</td></tr>"
+            f"<td {cell}>{_number(high)} / {_number(low)}</td><td {wins_cell}>{bar} {wins:.0%}</td>"
+            f"<td {cell}>{said}</td></tr>"
         )
     heads = ("true", "false", "mean cosines", "the true one wins", "")
     head = "".join(f"<th {cell}>{name}</th>" for name in heads)
@@ -113,6 +115,10 @@ def scene_html(view: dict[str, Any], alt: str) -> str:
         f'<table style="border-collapse:collapse;font-size:13px"><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
 
 
 def _alt(scene: tuple[int, int, int, int]) -> str:

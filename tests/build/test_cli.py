@@ -37,6 +37,7 @@ def test_exercises_then_check_then_stale(run, toy, chapter):
     [
         (("exercises", "99"), 3, "There is no chapter '99'; the chapters are: 90_toy."),
         (("report",), 3, "Nobody handed in anything yet"),
+        (("grade",), 3, "'autograder collect ARCHIVE' puts submissions there"),
         (("serve",), 3, "There is nothing to serve yet"),
         (("serve", "--port", "99999"), 2, "65535"),
         (("exercises", "--wrong"), 2, "No such option"),

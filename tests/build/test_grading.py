@@ -9,6 +9,7 @@ import copy
 import json
 import re
 import stat
+from dataclasses import replace
 
 import nbformat
 import pytest
@@ -239,16 +240,22 @@ def test_a_result_that_is_damaged_is_graded_again(toy, chapter, graded):
     assert read_result(toy, "90_toy", "web-page").status == "cannot be matched"
 
 
-def test_the_secret_is_private_and_stays(toy, monkeypatch):
+def test_the_secret_is_private_and_stays(toy, tmp_path, monkeypatch):
     monkeypatch.delenv("MECHANISMS_SECRET")
-    prepare_course(toy)
-    first = course_secret(toy)
-    assert len(first) == 64 and course_secret(toy) == first
-    assert stat.S_IMODE((toy.course / "secret").stat().st_mode) == 0o600
+    fresh = replace(toy, course=tmp_path)
+    prepare_course(fresh)
+    first = course_secret(fresh)
+    assert len(first) == 64 and course_secret(fresh) == first
+    assert stat.S_IMODE((fresh.course / "secret").stat().st_mode) == 0o600
+
+
+def test_a_secret_that_is_lost_is_not_replaced_by_chance(toy, graded, monkeypatch):
+    monkeypatch.delenv("MECHANISMS_SECRET")
+    with pytest.raises(CourseError, match="secret is missing.*Put your copy back"):
+        course_secret(toy)
+    assert not (toy.course / "secret").exists()
 
 
 def test_an_unreleased_chapter_is_one_sentence(toy, chapter, tmp_path):
-    from dataclasses import replace
-
     with pytest.raises(CourseError, match="run 'autograder release' first"):
         grade_class(replace(toy, course=tmp_path), [chapter])

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jupytext
 import nbformat
 import pytest
 
+from autograder.build import source
 from autograder.build.source import build_notebook, load_reference, read_source, write_notebook
 from autograder.nbg.identity import exercise_of, role_of
+from mechanisms import address
 from mechanisms.errors import BuildError
 
 
@@ -119,3 +123,19 @@ def test_a_reference_that_does_not_run_names_its_line(toy, chapter, tmp_path):
     path.write_text(text.replace("import math", "import maths_that_is_not_there"))
     with pytest.raises(BuildError, match=r"90_toy.py, line \d+: this setup cell does not run \(ModuleNotFoundError"):
         load_reference(path, chapter)
+
+
+def test_a_card_leads_to_colab_to_the_book_and_to_the_paper(chapter):
+    name = chapter.exercises[0].name
+    linked = dataclasses.replace(chapter, page="book/chapters/90.html", paper="https://paper.example/1")
+    colab, book, paper = source.links(linked, name)
+    notebook = f"exercises/{chapter.slug}/{chapter.notebook}.ipynb"
+    assert colab == f"[Open this notebook in Colab]({address.colab(notebook)})"
+    assert book == f"[In the book]({address.documentation()}/book/chapters/90.html#{name.replace('_', '-')})"
+    assert paper == "[The paper](https://paper.example/1)"
+    assert " · ".join([colab, book, paper]) in source.card(linked, {name: chapter.exercises[0]}, name)
+
+
+def test_a_card_without_page_and_paper_leads_to_colab_alone(chapter):
+    bare = dataclasses.replace(chapter, page="", paper="")
+    assert len(source.links(bare, chapter.exercises[0].name)) == 1

@@ -22,7 +22,8 @@ def test_the_last_stage_is_the_models_own_answer(solution, name):
     model = models.load(name)
     tokens = torch.randint(20, (3, 6), generator=torch.Generator().manual_seed(0))
     decoded = solution["early_decode"](model, tokens)
-    assert decoded.shape == (model.cfg.n_layers + 1, 3, model.cfg.d_vocab)
+    stages = 1 + model.cfg.n_layers + len(solution["ffn_layers"](model))
+    assert decoded.shape == (stages, 3, model.cfg.d_vocab)
     torch.testing.assert_close(decoded[-1], model(tokens)[:, -1], rtol=1e-3, atol=1e-3)
     assert not torch.allclose(decoded[0], decoded[-1], atol=1e-2)
 
@@ -41,8 +42,8 @@ def test_planted_networks_have_an_x_where_they_were_built_to(solution, flip):
     decoded = solution["early_decode"](model, torch.stack([torch.full_like(words, planted.CUES), words], 1))
     argument, answer = (solution["reciprocal_ranks"](decoded, tokens).mean(1) for tokens in (words, words + 1))
     found = solution["find_stages"](argument, answer, 0.5, 0.9)
-    assert found["x_shaped"] and found["application"] == found["saturation"] == flip + 1
-    assert stages(argument.tolist(), answer.tolist())["application"] == flip + 1
+    assert found["x_shaped"] and found["application"] == found["saturation"] == 2 * flip + 1
+    assert stages(argument.tolist(), answer.tolist())["application"] == 2 * flip + 1
 
 
 def test_the_rule_of_the_exercise_is_the_librarys(solution):
@@ -80,10 +81,10 @@ def test_injecting_nothing_changes_nothing_and_replacing_by_nothing_removes(solu
     prompts, *_ = facts()
     before = trained(prompts)[:, -1]
     nothing = torch.zeros(64)
-    torch.testing.assert_close(solution["inject"](trained, prompts, nothing, [1, 2], False), before)
+    torch.testing.assert_close(solution["inject"](trained, prompts, nothing, [2, 3], False), before)
     torch.testing.assert_close(solution["inject"](trained, prompts, nothing, [], True), before)
     removed = solution["drop_ffns"](trained, prompts, 0.5)
-    torch.testing.assert_close(solution["inject"](trained, prompts, nothing, [2], True), removed)
+    torch.testing.assert_close(solution["inject"](trained, prompts, nothing, [3], True), removed)
     torch.testing.assert_close(trained(prompts)[:, -1], before, rtol=0, atol=0)
 
 

@@ -59,7 +59,7 @@ def shown(trained):
 def test_the_last_step_is_the_models_answer(shown, trained):
     steps, prompt, answer = shown
     assert [step["after"] for step in steps["steps"]] == [
-        "embedding", "attention 0", "attention 1", "FFN 1", "attention 2", "FFN 2",
+        "embedding", "attention 0", "attention 1", "attention 2", "FFN 2", "attention 3", "FFN 3",
     ]  # fmt: skip
     logits = trained(prompt[None])[0, -1]
     last = steps["steps"][-1]
@@ -71,8 +71,8 @@ def test_the_last_step_is_the_models_answer(shown, trained):
 def test_the_slider_moves(shown):
     slider = layer_slider([shown[0], shown[0]], start=1)
     before = slider.view.value
-    slider.layer.value = 5
-    assert slider.view.value != before and "FFN 2" in slider.view.value
+    slider.layer.value = 6
+    assert slider.view.value != before and "FFN 3" in slider.view.value
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_repeats_no_id(shown):
@@ -94,4 +94,4 @@ def test_the_claims_table_has_a_lab_number_in_every_row(monkeypatch):
     assert len(table.rows) == len(RELATIONS) and all(row[2].strip() for row in table.rows)
     assert [row[-1] for row in table.rows].count("99%") == 1
     monkeypatch.setattr(relational_sweep, "load", lambda: [])
-    assert repr(claims_table(RELATIONS, model="lab-relational")).count("not run yet") == 2
+    assert repr(claims_table(RELATIONS, model="lab-relational")).count("not run yet") == 4

@@ -57,7 +57,7 @@ def test_early_decoding_ends_in_the_models_own_logits(model, solution):
     tokens = torch.randint(1, model.cfg.d_vocab, (3, 9), generator=torch.Generator().manual_seed(1))
     decoded = solution["early_decode"](model, tokens)
     torch.testing.assert_close(decoded[-1], model(tokens)[:, -1], rtol=1e-3, atol=1e-3)
-    assert decoded.shape[0] == 5
+    assert decoded.shape[0] == 9
 
 
 def test_prompts_and_contexts_are_what_they_say(model):

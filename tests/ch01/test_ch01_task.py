@@ -18,6 +18,7 @@ from mechanisms.data.relations import (
     Task,
     batch,
     copy_documents,
+    copyable,
     fact_documents,
     fact_prompts,
     text_documents,
@@ -91,11 +92,60 @@ def test_prompts_state_the_answer_in_the_extractive_twin_alone(shots):
     assert torch.equal(plain[:, -2], stems * FORMS)
 
 
+@pytest.mark.parametrize("stated", [False, True])
+def test_shots_never_show_the_form_that_is_asked_for(stated):
+    task, relation = Task(), 1
+    stems = task.trained_stems(relation)
+    prompts = fact_prompts(task, relation, stems, 3, fresh(), stated=stated)
+    shots = prompts[:, :12].view(-1, 3, 4)
+    seen = (shots[..., 0] - FIRST_CUES + shots[..., 2] - SECOND_CUES) % CUES
+    others = seen[:, :2] if stated else seen
+    assert set(others.flatten().tolist()) == {0, 2, 3} and (not stated or (seen[:, 2] == relation).all())
+    told = shots[:, : others.shape[1]]
+    assert torch.equal(told[..., 3], task.answers[told[..., 1] // FORMS, others])
+    assert (
+        not (told[..., 1] // FORMS == stems[:, None]).any() and not task.held_out[told[..., 1] // FORMS, others].any()
+    )
+    asked = prompts[:, 12:]
+    assert torch.equal(asked[:, 1], stems * FORMS)
+    assert ((asked[:, 0] - FIRST_CUES + asked[:, 2] - SECOND_CUES) % CUES == relation).all()
+
+
+def test_shots_of_the_asked_relation_are_there_on_request():
+    prompts = fact_prompts(Task(), 2, torch.arange(9), 3, fresh(), same=True)
+    facts = torch.cat([prompts, prompts[:, :1]], 1).view(-1, 4, 4)
+    assert ((facts[..., 0] - FIRST_CUES + facts[..., 2] - SECOND_CUES) % CUES == 2).all()
+    assert (facts[:, :3, 3] % FORMS == 2).all()
+
+
+def test_what_can_be_copied():
+    a, b = FIRST_CUES, SECOND_CUES
+    copied, past = [a + 1, 8, b + 3, 8], [a, 12, b + 1, 13]
+    documents = torch.tensor(
+        [
+            copied + past + past,
+            past + copied + [a, 16, b + 2, 18],
+            [a, 12, b + 1, 77] + past + [a, 12, b + 1, 77],
+            [1, 2, 3, 4] * 3,
+            list(range(12)),
+        ]
+    )
+    block = set(range(4, 12))
+    expected = {
+        "copies": [{3, 11}, {7}, {11}, block, set()],
+        "repeats": [{11}, set(), {11}, block, set()],
+        "blocks": [set(), set(), set(), block, set()],
+    }
+    for kinds, rows in expected.items():
+        assert [set(row.nonzero()[:, 0].tolist()) for row in copyable(documents, kinds)] == rows, kinds
+
+
 def test_contexts_and_batches():
     stems = torch.arange(STEMS)
     contexts = unrelated_contexts(stems, fresh())
     assert contexts.shape == (STEMS, LENGTH - 1) and torch.equal(contexts[:, 3], stems * FORMS)
     assert torch.equal(contexts[:, :7], contexts[:, 4:])
+    assert torch.equal(unrelated_contexts(stems, fresh(), 2)[:, 3], stems * FORMS + 2)
     tokens, weights = batch(Task(), 128, fresh(5))
     assert tokens.shape == weights.shape == (128, LENGTH) and tokens.min() >= 0 and tokens.max() < VOCABULARY
     assert torch.equal(tokens, batch(Task(), 128, fresh(5))[0])

@@ -17,21 +17,22 @@ from mechanisms.training.lab_relational import Recipe
 
 
 def test_the_command_writes_a_checkpoint_that_students_code_loads(tmp_path):
-    sizes = ["--steps", "3", "--batch", "20", "--ffn-dropout", "0.5", "--attention", "cue-blind", "--table", "random"]
+    sizes = ["--steps", "3", "--batch", "20", "--copying-steps", "2", "--attention", "free", "--table", "random"]
     assert command.main(["lab-relational", "--out", str(tmp_path), *sizes]) == 0
     card = json.loads((tmp_path / "card.json").read_text())
-    recipe = Recipe(steps=3, batch=20, ffn_dropout=0.5, attention="cue-blind", table="random")
+    recipe = Recipe(steps=3, batch=20, copying_steps=2, attention="free", table="random")
     assert card["recipe"] == asdict(recipe) and card["name"] == "control-relational"
     assert card["command"].startswith("python -m mechanisms.training lab-relational --steps 3 --table random")
+    assert "--attention free --copying-steps 2" in card["command"]
     assert len(card["aims"]) == 8 and not card["aims"][0]["met"], "three steps teach nothing"
     model = lab.boot(tmp_path)
-    assert model.cfg.sees == ("positions", "positions", "alike") and not model.training
+    assert model.cfg.blind_layers == () and not model.training
     assert model(torch.zeros(1, 11, dtype=torch.long)).shape == (1, 11, 332)
 
 
 def test_a_checkpoint_gives_the_same_model_back_and_draws_nothing(tmp_path):
     torch.manual_seed(0)
-    sizes = relational.RelationalConfig(20, 8, 16, 2, 2, (0,), ("alike",), ((3, 5),))
+    sizes = relational.RelationalConfig(20, 8, 16, 2, 2, (0,), (1,))
     model = relational.Relational(sizes).requires_grad_(False)
     relational.save(model, tmp_path)
     state = torch.get_rng_state()

@@ -24,6 +24,7 @@ SCORES = torch.tensor([[0.02, 0.0, -0.4], [0.0, 0.9, float("nan")]])
     [
         lambda: plots.plot_heads({"one": torch.rand(3, 4), "two": torch.rand(3, 4)}, "title", network.ROLES),
         lambda: plots.plot_heads({"one": torch.rand(2, 3)}, "title", live=[(0, 0), [1, 2]]),
+        lambda: plots.plot_heads({str(i): torch.rand(2, 3) for i in range(3)}, "title", columns=2),
         lambda: plots.plot_accuracies({"unchanged": 0.4, "repaired": 0.9, "a control": 0.4}, "title", chance=1 / 3),
         lambda: plots.plot_rows(
             ["a", "b"], {"before": torch.tensor([0.2, 0.8]), "after": torch.tensor([0.9, 0.1])}, "t"
@@ -31,7 +32,7 @@ SCORES = torch.tensor([[0.02, 0.0, -0.4], [0.0, 0.9, float("nan")]])
         lambda: plots.plot_overlaps(SWEEP),
         lambda: plots.plot_repairs(SWEEP["lab-lm"], circuits_sweep.REPAIR, circuits_sweep.CHOSEN_ON),
     ],
-    ids=["roles", "live heads", "accuracies", "rows", "overlaps", "repairs"],
+    ids=["roles", "live heads", "two rows", "accuracies", "rows", "overlaps", "repairs"],
 )
 def test_every_figure_can_be_drawn_and_is_closed(draw):
     import matplotlib.pyplot as plt
@@ -44,6 +45,11 @@ def test_every_figure_can_be_drawn_and_is_closed(draw):
 def test_pruned_heads_have_no_number():
     ax = plots.plot_heads({"one": torch.full((2, 2), 0.5)}, "title", live=[(0, 0), (1, 1)]).axes[0]
     assert [text.get_text() for text in ax.texts] == ["0.50", "0.50"]
+
+
+def test_heads_that_were_not_measured_have_a_dash():
+    ax = plots.plot_heads({"one": torch.tensor([[0.5, 0.0], [0.0, 0.0]])}, "title", before=1).axes[0]
+    assert [text.get_text() for text in ax.texts] == ["0.50", "0.00", "–", "–"]
 
 
 def test_the_overlap_of_chance_is_that_of_the_sizes():

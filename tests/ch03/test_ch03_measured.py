@@ -61,6 +61,13 @@ def test_the_shipped_models_numbers_are_measured_again(lab, shipped):
             assert again["repair"][kind][key] == pytest.approx(found[key], abs=RATES), (kind, key)
 
 
+def test_names_alone_choose_the_same_heads(lab, shipped):
+    scores = circuits.inhibition_scores(lab, Corpus(6), 60, pools=("names",))
+    ranked = sorted(circuits.live_heads(lab), key=lambda head: -scores[head])
+    assert sorted(ranked[:2]) == sorted(tuple(head) for head in shipped["repair_heads"])
+    assert scores[ranked[1]] > scores[ranked[2]] + 2
+
+
 def test_what_the_chapter_builds_on_holds_with_room(shipped):
     found = shipped["repair"][circuits_sweep.REPAIR]
     assert found["repaired"] - found["base"] > 0.25 and found["new_errors"] < 0.08

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -49,6 +50,24 @@ def test_the_previous_token_head_is_needed_and_never_found(planted, planted_pair
     whole = circuits.logit_difference(planted(pairs.clean), pairs.right, pairs.wrong).mean()
     assert whole > 2 and lost < 0.5 * whole
     assert circuits.effects(planted, pairs, MOVERS, "q")[0, 0].abs() < 0.01
+
+
+def test_a_pair_that_exchanges_two_objects_finds_the_previous_token_head(planted, planted_pairs):
+    """What the mark scheme says: in the movers' keys at the two colours, half of the effect at each. Exchanging the
+    colours does not find it: what stands before a colour is the same."""
+    pairs = planted_pairs["coloured objects"]
+    rows = torch.arange(len(pairs))[:, None]
+    said = pairs.clean.gather(1, pairs.options)
+    colors = torch.stack([pairs.options[said == answer[:, None]] for answer in (pairs.right, pairs.wrong)], 1)
+    for before, found in ((1, 0.5), (0, 0.0)):
+        corrupt = pairs.clean.clone()
+        corrupt[rows, colors - before] = pairs.clean[rows, colors.flip(1) - before]
+        exchanged = dataclasses.replace(pairs, corrupt=corrupt)
+        for place in colors.T:
+            scores = circuits.effects(planted, exchanged, MOVERS, "k", place)
+            assert scores[0, 0].item() == pytest.approx(found, abs=0.06)
+            scores[0, 0] = 0
+            assert scores.abs().max() < 0.01
 
 
 def test_the_repair_is_that_of_the_paper_in_direction(planted):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy
 import pytest
 import torch
 
 from autograder.specs import chapters
 from mechanisms import models
+from mechanisms.check.probes import find
 from mechanisms.data.missing_item import Task, lists
 from mechanisms.models.mover import Mover
 from mechanisms.models.planted_channel import plant
@@ -35,6 +37,33 @@ def test_the_library_takes_heads_apart_as_the_exercise_does(solution, lists_mode
     theirs = composition.components(lists_model.W_V[1, 2], lists_model.W_O[1, 2])
     for one, other in zip(ours.values(), theirs, strict=True):
         torch.testing.assert_close(one, other)
+
+
+def by_numpy(W_V, W_O):
+    U, S, Vh = numpy.linalg.svd((W_V @ W_O).numpy())
+    k = W_V.shape[1]
+    return {"reads": torch.tensor(U.T[:k]), "strengths": torch.tensor(S[:k]), "writes": torch.tensor(Vh[:k])}
+
+
+def test_a_large_decomposition_is_seen_whoever_makes_it(solution):
+    W_V, W_O = torch.randn(12, 3).double(), torch.randn(3, 12).double()
+    probe, word, svd = find("ch04.components"), "decomposed a d_model x d_model matrix", numpy.linalg.svd
+    assert probe(by_numpy, True, W_V=W_V, W_O=W_O)[word] is True
+    assert probe(solution["ov_components"], True, W_V=W_V, W_O=W_O)[word] is False
+    assert numpy.linalg.svd is svd, "numpy is left as it was"
+
+
+def test_reads_are_turned_even_where_the_writes_have_another_shape(solution):
+    W_V, W_O = torch.randn(12, 3).double(), torch.randn(3, 12).double()
+    right = find("ch04.components")(solution["ov_components"], False, W_V=W_V, W_O=W_O)
+
+    def with_columns(W_V, W_O):
+        found = solution["ov_components"](W_V, W_O)
+        return {**found, "reads": -found["reads"], "writes": found["writes"].T}
+
+    found = find("ch04.components")(with_columns, False, W_V=W_V, W_O=W_O)
+    torch.testing.assert_close(found["reads"], right["reads"])
+    assert found["writes"].shape == (12, 3), "what is wrong with the writes is their shape, and that is said"
 
 
 @pytest.mark.parametrize("kind", ["q", "k", "v"])

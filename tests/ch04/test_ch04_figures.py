@@ -44,9 +44,17 @@ def test_every_figure_can_be_drawn_and_is_closed(name):
 
 def test_a_panel_says_its_rank_correlation():
     axes = draw("against").axes
-    assert axes[0].get_title(loc="left").endswith("+1.00") and axes[1].get_title(loc="left").endswith("-0.50")
+    assert axes[0].get_title(loc="left").endswith("+1.00") and axes[1].get_title(loc="left").endswith("−0.50")
     named = plots.plot_against([0.1, 0.2], {"p": [1, 2]}, [0, 1], "effect", names=["head 7.3", "head 7.9"])
     assert [text.get_text() for text in named.legends[0].get_texts()] == ["head 7.3", "head 7.9"]
+
+
+def test_four_panels_stand_in_two_rows_and_each_row_names_the_effect():
+    four = plots.plot_against([0.1, 0.2, 0.4], {name: [1, 2, 3] for name in "abcd"}, [0, 0, 1], "effect").axes
+    assert [ax.get_xlabel() for ax in four] == list("abcd")
+    assert [ax.get_ylabel() for ax in four] == ["effect", "", "effect", ""]
+    tops = [ax.get_subplotspec().rowspan.start for ax in four]
+    assert tops == [0, 0, 1, 1]
 
 
 def test_lengths_without_prompts_are_not_drawn():

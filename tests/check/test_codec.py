@@ -152,6 +152,7 @@ def generator():
         (torch.zeros(2).to_sparse(), "sparse"),
         (torch.zeros(2, device="meta"), "'meta' device"),
         (torch.zeros(2).max(dim=0), ".values or .indices"),
+        (torch.linalg.svd(torch.eye(2)), "linalg_svd gives: take it apart"),
         ({1, 2}, "sorted list"),
         (generator(), "list(...)"),
         (range(3), "list(...)"),

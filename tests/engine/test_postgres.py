@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import tempfile
-from pathlib import Path
 
 import pytest
+from postgres import programs, running
 from rows import ask, check_course, gradebook_rows
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
@@ -23,38 +20,13 @@ from autograder.marks import student_marks
 STUDENTS = ("anna", "partly-ben", "carla")
 
 
-def programs():
-    """The folder with initdb and pg_ctl, the newest one, or None."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    on_path = shutil.which("initdb")
-    return found[-1].parent if found else Path(on_path).parent if on_path else None
-
-
 @pytest.fixture(scope="module")
 def server():
-    """A cluster in a folder of its own, on a socket in that folder: its URL without a database's name."""
-    binaries = programs()
-    if binaries is None:
+    """A server's URL without a database's name."""
+    if programs() is None:
         pytest.skip("no PostgreSQL server is installed")
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    as_user = []
-    if os.getuid() == 0:
-        # The server refuses to run as root.
-        shutil.chown(folder, "postgres", "postgres")
-        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-
-    def run(*words):
-        subprocess.run([*as_user, *words], check=True, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
-
-    data = str(folder / "data")
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-    run(binaries / "initdb", "-D", data, "-A", "trust", "-U", "grader", "-E", "UTF8", "--no-sync")
-    try:
-        run(binaries / "pg_ctl", "-D", data, "-o", options, "-l", str(folder / "log"), "-w", "start")
-        yield f"postgresql://grader@/{{name}}?host={folder}"
-    finally:
-        subprocess.run([*as_user, binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"], cwd=folder)
-        shutil.rmtree(folder)
+    with running() as known:
+        yield f"postgresql://{known['PGUSER']}@/{{name}}?host={known['PGHOST']}"
 
 
 @pytest.fixture

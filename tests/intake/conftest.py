@@ -32,7 +32,7 @@ def toy(tmp_path_factory):
         patch.syspath_prepend(str(TOY))
         patch.setenv("TOY_ROOT", str(root))
         patch.setenv("MECHANISMS_COURSE", str(root / "course"))
-        patch.delenv("MECHANISMS_BOOK", raising=False)
+        patch.setenv("MECHANISMS_BOOK", "")
         import toy_spec
 
         project = toy_spec.project()

@@ -22,8 +22,8 @@ def _toy_environment(patch, root):
     patch.setenv("MECHANISMS_COURSE", str(root / "course"))
     patch.setenv("MECHANISMS_CHECKS", str(root / "mechanisms" / "check"))
     patch.setenv("MECHANISMS_SECRET", "a secret of the tests")
-    for name in ("MECHANISMS_BOOK", "MECHANISMS_GRADEBOOK"):
-        patch.delenv(name, raising=False)
+    patch.setenv("MECHANISMS_BOOK", "")
+    patch.delenv("MECHANISMS_GRADEBOOK", raising=False)
 
 
 @pytest.fixture(scope="session")

@@ -18,5 +18,6 @@ CHAPTER = Chapter(
     notebook="relational_tasks",
     exercises=tuple(module.EXERCISE for module in (early, ranks, stages, capture, injection, compare, twins, removal)),
     page="book/chapters/01_relational_tasks.html",
-    models=("lab-relational", "blind-relational", "control-relational"),
+    paper="https://arxiv.org/abs/2305.16130",
+    models=("lab-relational", "free-relational", "control-relational"),
 )

@@ -213,8 +213,7 @@ EXERCISE = Exercise(
             4,
             partial(_draw, kind="planted", slips=_VECTORS),
             cases=3,
-            hint="For each FFN, lowest first: decode the stream just before it (hook_resid_post minus "
-            "hook_mlp_out) and "
+            hint="For each FFN, lowest first: decode the stream just before it (hook_resid_mid) and "
             "just after (hook_resid_post), at the last position. The first with the answer not ahead before and ahead "
             "after is the one; its hook_mlp_out is the vector.",
         ),

@@ -36,7 +36,7 @@ def _noise(rng: Rng, width: int) -> torch.Tensor:
 
 
 def _lab_case(rng: Rng) -> dict[str, Any]:
-    task, layer = Task(), 1
+    task, layer = Task(), 2
     contexts, stems = prompts.lab_contexts(rng, 8)
     relations = rng.permutation([1, 2, 3])[:2]
     vectors = []

@@ -26,21 +26,30 @@ def _draw(rng: Rng, model: str) -> dict[str, Any]:
 def skips_the_final_layernorm(model, tokens):
     _, cache = model.run_with_cache(tokens)
     stages = [cache["blocks.0.hook_resid_pre"]]
-    stages += [cache[f"blocks.{layer}.hook_resid_post"] for layer in range(model.cfg.n_layers)]
+    for layer in range(model.cfg.n_layers):
+        stages.append(cache[f"blocks.{layer}.hook_resid_mid"])
+        if f"blocks.{layer}.hook_mlp_out" in model.hook_dict:
+            stages.append(cache[f"blocks.{layer}.hook_resid_post"])
     return torch.stack([model.unembed(stream[:, -1]) for stream in stages])
 
 
 def normalises_twice(model, tokens):
     _, cache = model.run_with_cache(tokens)
     stages = [cache["blocks.0.hook_resid_pre"]]
-    stages += [cache[f"blocks.{layer}.hook_resid_post"] for layer in range(model.cfg.n_layers)]
+    for layer in range(model.cfg.n_layers):
+        stages.append(cache[f"blocks.{layer}.hook_resid_mid"])
+        if f"blocks.{layer}.hook_mlp_out" in model.hook_dict:
+            stages.append(cache[f"blocks.{layer}.hook_resid_post"])
     return torch.stack([model.unembed(model.ln_final(model.ln_final(stream[:, -1]))) for stream in stages])
 
 
 def normalises_the_last_stage_twice(model, tokens):
     _, cache = model.run_with_cache(tokens)
     stages = [cache["blocks.0.hook_resid_pre"]]
-    stages += [cache[f"blocks.{layer}.hook_resid_post"] for layer in range(model.cfg.n_layers)]
+    for layer in range(model.cfg.n_layers):
+        stages.append(cache[f"blocks.{layer}.hook_resid_mid"])
+        if f"blocks.{layer}.hook_mlp_out" in model.hook_dict:
+            stages.append(cache[f"blocks.{layer}.hook_resid_post"])
     stages[-1] = model.ln_final(stages[-1])
     return torch.stack([model.unembed(model.ln_final(stream[:, -1])) for stream in stages])
 
@@ -48,27 +57,55 @@ def normalises_the_last_stage_twice(model, tokens):
 def decodes_the_first_position(model, tokens):
     _, cache = model.run_with_cache(tokens)
     stages = [cache["blocks.0.hook_resid_pre"]]
-    stages += [cache[f"blocks.{layer}.hook_resid_post"] for layer in range(model.cfg.n_layers)]
+    for layer in range(model.cfg.n_layers):
+        stages.append(cache[f"blocks.{layer}.hook_resid_mid"])
+        if f"blocks.{layer}.hook_mlp_out" in model.hook_dict:
+            stages.append(cache[f"blocks.{layer}.hook_resid_post"])
     return torch.stack([model.unembed(model.ln_final(stream[:, 0])) for stream in stages])
 
 
 def averages_over_positions(model, tokens):
     _, cache = model.run_with_cache(tokens)
     stages = [cache["blocks.0.hook_resid_pre"]]
-    stages += [cache[f"blocks.{layer}.hook_resid_post"] for layer in range(model.cfg.n_layers)]
+    for layer in range(model.cfg.n_layers):
+        stages.append(cache[f"blocks.{layer}.hook_resid_mid"])
+        if f"blocks.{layer}.hook_mlp_out" in model.hook_dict:
+            stages.append(cache[f"blocks.{layer}.hook_resid_post"])
     return torch.stack([model.unembed(model.ln_final(stream.mean(1))) for stream in stages])
 
 
 def leaves_out_the_first_stage(model, tokens):
     _, cache = model.run_with_cache(tokens)
-    stages = [cache[f"blocks.{layer}.hook_resid_post"] for layer in range(model.cfg.n_layers)]
+    stages = []
+    for layer in range(model.cfg.n_layers):
+        stages.append(cache[f"blocks.{layer}.hook_resid_mid"])
+        if f"blocks.{layer}.hook_mlp_out" in model.hook_dict:
+            stages.append(cache[f"blocks.{layer}.hook_resid_post"])
+    return torch.stack([model.unembed(model.ln_final(stream[:, -1])) for stream in stages])
+
+
+def decodes_after_whole_layers_only(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    stages = [cache["blocks.0.hook_resid_pre"]]
+    stages += [cache[f"blocks.{layer}.hook_resid_post"] for layer in range(model.cfg.n_layers)]
+    return torch.stack([model.unembed(model.ln_final(stream[:, -1])) for stream in stages])
+
+
+def has_two_stages_in_every_layer(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    stages = [cache["blocks.0.hook_resid_pre"]]
+    for layer in range(model.cfg.n_layers):
+        stages += [cache[f"blocks.{layer}.hook_resid_mid"], cache[f"blocks.{layer}.hook_resid_post"]]
     return torch.stack([model.unembed(model.ln_final(stream[:, -1])) for stream in stages])
 
 
 def decodes_with_hooks(model, tokens):
     kept = []
     names = ["blocks.0.hook_resid_pre"]
-    names += [f"blocks.{layer}.hook_resid_post" for layer in range(model.cfg.n_layers)]
+    for layer in range(model.cfg.n_layers):
+        names.append(f"blocks.{layer}.hook_resid_mid")
+        if f"blocks.{layer}.hook_mlp_out" in model.hook_dict:
+            names.append(f"blocks.{layer}.hook_resid_post")
 
     def keep(value, hook):
         kept.append(model.unembed(model.ln_final(value))[:, -1])
@@ -82,10 +119,10 @@ def decodes_by_adding_up(model, tokens):
     stream = cache["blocks.0.hook_resid_pre"]
     found = [model.unembed(model.ln_final(stream))[:, -1]]
     for layer in range(model.cfg.n_layers):
-        stream = stream + cache[f"blocks.{layer}.hook_attn_out"]
-        if f"blocks.{layer}.hook_mlp_out" in model.hook_dict:
-            stream = stream + cache[f"blocks.{layer}.hook_mlp_out"]
-        found.append(model.unembed(model.ln_final(stream))[:, -1])
+        for part in ("attn", "mlp"):
+            if f"blocks.{layer}.hook_{part}_out" in model.hook_dict:
+                stream = stream + cache[f"blocks.{layer}.hook_{part}_out"]
+                found.append(model.unembed(model.ln_final(stream))[:, -1])
     return torch.stack(found, dim=0)
 
 
@@ -104,16 +141,17 @@ EXERCISE = Exercise(
             "lab-relational",
             3,
             partial(_draw, model=prompts.LAB),
-            hint="Stack one [batch, vocab] for blocks.0.hook_resid_pre and one for every block's hook_resid_post: the "
-            "last position, through model.ln_final once, then model.unembed.",
+            hint="Stack one [batch, vocab] for blocks.0.hook_resid_pre, one for every block's hook_resid_mid and one "
+            "for the hook_resid_post of every block that has an FFN: the last position, through model.ln_final once, "
+            "then model.unembed.",
         ),
         Group(
             "a random model of other sizes",
             4,
             partial(_draw, model=prompts.RANDOM),
             cases=3,
-            hint="If lab-relational is right and this one is not: the number of layers, the width and the length "
-            "differ, and nothing may depend on them.",
+            hint="If lab-relational is right and this one is not: the number of layers, which of them have an FFN, the "
+            "width and the length differ, and nothing may depend on them.",
         ),
     ),
     mistakes=(
@@ -149,7 +187,19 @@ EXERCISE = Exercise(
         ),
         Mistake(
             leaves_out_the_first_stage,
-            "You leave out the stage before any layer, blocks.0.hook_resid_pre: there are n_layers + 1 stages.",
+            "You leave out the stage before any layer, blocks.0.hook_resid_pre. It comes first.",
+            0,
+        ),
+        Mistake(
+            decodes_after_whole_layers_only,
+            "You decode after whole layers only. In a layer with an FFN there are two stages: after its attention, "
+            "hook_resid_mid, and after its FFN, hook_resid_post.",
+            0,
+        ),
+        Mistake(
+            has_two_stages_in_every_layer,
+            "You have two stages in every layer. A layer without an FFN has one: nothing happens between its "
+            "hook_resid_mid and its hook_resid_post.",
             0,
         ),
     ),

@@ -20,7 +20,7 @@ Rng = np.random.Generator
 
 def _draw(rng: Rng, model: str, replace: bool, and_after: bool = False) -> dict[str, Any]:
     if model == prompts.LAB:
-        tokens, width, layers = prompts.lab_contexts(rng, 2)[0], 64, [1]  # other positions still matter after FFN 1
+        tokens, width, layers = prompts.lab_contexts(rng, 2)[0], 64, [2]  # other positions still matter after FFN 2
     else:
         tokens, width = prompts.random_tokens(rng, 3), 16
         layers = sorted(rng.choice([0, 2, 3, 4], 2, replace=False).tolist())

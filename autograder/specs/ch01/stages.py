@@ -162,8 +162,8 @@ EXERCISE = Exercise(
         title="Mark the three stages",
         difficulty=3,
         minutes=15,
-        why="'The curves look like an X' is a matter of taste until it is a rule. A rule can say no, and in this "
-        "chapter it will.",
+        why="'The curves look like an X' is a matter of taste until it is a rule. A rule can say no: you will "
+        "hear it say both.",
         paper="Argument formation, function application, saturation: the paper's reading of its reciprocal-rank plots.",
     ),
     groups=(

@@ -96,7 +96,7 @@ def _draw(rng: Rng, shots: int, leaks: bool, slips: tuple[Any, ...]) -> dict[str
     def draw(rng: Rng) -> dict[str, Any]:
         stems = [str(stem) for stem in rng.choice(STEMS, 8, replace=False)]
         asked = _fact(rng, stems[0], stems[0] + "ed")
-        facts = [_fact(rng, stem, stem + "ed") for stem in stems[1:]]
+        facts = [_fact(rng, stem, str(rng.choice([stem.upper(), stem + "s"]))) for stem in stems[1:]]
         if leaks:
             facts[0] = _fact(rng, stems[0], stems[0] + "ed")  # the fact itself
             facts[1] = _fact(rng, stems[1], asked[3])  # another argument with the same answer

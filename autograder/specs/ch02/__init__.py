@@ -17,4 +17,5 @@ CHAPTER = Chapter(
     notebook="factual_recall",
     exercises=tuple(module.EXERCISE for module in (items, rates, parts, scale, choose, frequency)),
     page="book/chapters/02_factual_recall.html",
+    paper="https://arxiv.org/abs/2310.15910",
 )

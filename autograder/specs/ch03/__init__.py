@@ -19,5 +19,6 @@ CHAPTER = Chapter(
         module.EXERCISE for module in (ioi, colored, difference, score, to_logits, receivers, overlap, override, ranks)
     ),
     page="book/chapters/03_circuit_reuse.html",
+    paper="https://arxiv.org/abs/2310.08744",
     models=("lab-lm", "planted-circuit"),
 )

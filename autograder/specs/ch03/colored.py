@@ -16,16 +16,22 @@ Rng = np.random.Generator
 _OBJECTS = ("pen", "cup", "key", "ball", "book", "hat", "lamp", "box", "coin", "ring")
 _PLAIN = ("red", "yellow", "green", "blue", "purple", "brown", "black", "white")
 _VOWELS = ("orange", "indigo", "amber", "emerald", "umber")
-_SURFACES = ("table", "desk", "floor")
+_WITH_A_VOWEL = ("umbrella", "apple", "envelope")
+_SURFACES = ("desk", "floor", "shelf")  # not the example's table
 
 
 def _draw(rng: Rng, sizes: tuple[int, ...], vowels: int = 0, same: bool = False) -> dict[str, Any]:
     n = int(rng.choice(sizes))
     colors = [*rng.permutation(_VOWELS)[:vowels], *rng.permutation(_PLAIN)[: n - vowels]]
+    colors = [str(name) for name in rng.permutation(colors)]
+    objects = [str(name) for name in rng.permutation(_OBJECTS)[:n]]
+    if vowels:  # an object with a vowel beside a colour without one, so that it shows which of them has the article
+        plain = next(place for place, color in enumerate(colors) if color not in _VOWELS)
+        objects[plain] = str(rng.choice(_WITH_A_VOWEL))
     asked, other = (int(i) for i in rng.permutation(n)[:2])
     return {
-        "objects": [str(name) for name in rng.permutation(_OBJECTS)[:n]],
-        "colors": [str(name) for name in rng.permutation(colors)],
+        "objects": objects,
+        "colors": colors,
         "asked": asked,
         "other": asked if same else other,
         "surface": str(rng.choice(_SURFACES)),
@@ -66,6 +72,56 @@ def always_writes_a(objects, colors, asked, other, surface):
         raise ValueError("the same object")
     items = [f"a {c} {o}" for c, o in zip(colors, objects, strict=True)]
     start = f"Q: On the {surface}, I see {', '.join(items[:-1])}, and {items[-1]}. What color is the "
+    clean, corrupt = (f"{start}{objects[place]}?\nA:" for place in (asked, other))
+    right, wrong = f" {colors[asked].capitalize()}", f" {colors[other].capitalize()}"
+    return {"clean": clean, "corrupt": corrupt, "right": right, "wrong": wrong}
+
+
+def goes_by_the_object(objects, colors, asked, other, surface):
+    if asked == other:
+        raise ValueError("the same object")
+    items = [f"{'an' if o[0] in 'aeiou' else 'a'} {c} {o}" for c, o in zip(colors, objects, strict=True)]
+    start = f"Q: On the {surface}, I see {', '.join(items[:-1])}, and {items[-1]}. What color is the "
+    clean, corrupt = (f"{start}{objects[place]}?\nA:" for place in (asked, other))
+    right, wrong = f" {colors[asked].capitalize()}", f" {colors[other].capitalize()}"
+    return {"clean": clean, "corrupt": corrupt, "right": right, "wrong": wrong}
+
+
+def exchanges_the_questions(objects, colors, asked, other, surface):
+    if asked == other:
+        raise ValueError("the same object")
+    items = [f"{'an' if c[0] in 'aeiou' else 'a'} {c} {o}" for c, o in zip(colors, objects, strict=True)]
+    start = f"Q: On the {surface}, I see {', '.join(items[:-1])}, and {items[-1]}. What color is the "
+    clean, corrupt = (f"{start}{objects[place]}?\nA:" for place in (other, asked))
+    right, wrong = f" {colors[asked].capitalize()}", f" {colors[other].capitalize()}"
+    return {"clean": clean, "corrupt": corrupt, "right": right, "wrong": wrong}
+
+
+def exchanges_the_answers(objects, colors, asked, other, surface):
+    if asked == other:
+        raise ValueError("the same object")
+    items = [f"{'an' if c[0] in 'aeiou' else 'a'} {c} {o}" for c, o in zip(colors, objects, strict=True)]
+    start = f"Q: On the {surface}, I see {', '.join(items[:-1])}, and {items[-1]}. What color is the "
+    clean, corrupt = (f"{start}{objects[place]}?\nA:" for place in (asked, other))
+    right, wrong = f" {colors[other].capitalize()}", f" {colors[asked].capitalize()}"
+    return {"clean": clean, "corrupt": corrupt, "right": right, "wrong": wrong}
+
+
+def counts_from_one(objects, colors, asked, other, surface):
+    if asked == other:
+        raise ValueError("the same object")
+    items = [f"{'an' if c[0] in 'aeiou' else 'a'} {c} {o}" for c, o in zip(colors, objects, strict=True)]
+    start = f"Q: On the {surface}, I see {', '.join(items[:-1])}, and {items[-1]}. What color is the "
+    clean, corrupt = (f"{start}{objects[place - 1]}?\nA:" for place in (asked, other))
+    right, wrong = f" {colors[asked - 1].capitalize()}", f" {colors[other - 1].capitalize()}"
+    return {"clean": clean, "corrupt": corrupt, "right": right, "wrong": wrong}
+
+
+def always_on_the_table(objects, colors, asked, other, surface):
+    if asked == other:
+        raise ValueError("the same object")
+    items = [f"{'an' if c[0] in 'aeiou' else 'a'} {c} {o}" for c, o in zip(colors, objects, strict=True)]
+    start = f"Q: On the table, I see {', '.join(items[:-1])}, and {items[-1]}. What color is the "
     clean, corrupt = (f"{start}{objects[place]}?\nA:" for place in (asked, other))
     right, wrong = f" {colors[asked].capitalize()}", f" {colors[other].capitalize()}"
     return {"clean": clean, "corrupt": corrupt, "right": right, "wrong": wrong}
@@ -192,6 +248,31 @@ EXERCISE = Exercise(
             always_writes_a,
             "You write 'a orange': before a, e, i, o and u the article is 'an'.",
             5,
+        ),
+        Mistake(
+            goes_by_the_object,
+            "You choose a or an by the object. The colour follows the article: 'an orange cup', 'a red umbrella'.",
+            5,
+        ),
+        Mistake(
+            exchanges_the_questions,
+            "Your prompts are exchanged: the clean one asks for objects[asked], the corrupt one for objects[other].",
+            1,
+        ),
+        Mistake(
+            exchanges_the_answers,
+            "right and wrong are exchanged: right is the colour of the object that the clean prompt asks for.",
+            1,
+        ),
+        Mistake(
+            counts_from_one,
+            "You count places from 1. asked and other count from 0, as Python does: objects[asked].",
+            1,
+        ),
+        Mistake(
+            always_on_the_table,
+            "You write 'On the table' whatever the surface: put the argument surface there.",
+            1,
         ),
         Mistake(
             exchanges_the_colors,

@@ -50,6 +50,27 @@ def gives_one_mean(logits, right, wrong):
     return (logits[rows, -1, right] - logits[rows, -1, wrong]).mean()
 
 
+def reads_the_first_row_for_all(logits, right, wrong):
+    return logits[0, -1, right] - logits[0, -1, wrong]
+
+
+def averages_over_positions(logits, right, wrong):
+    rows = torch.arange(len(right))
+    average = logits.mean(1)
+    return average[rows, right] - average[rows, wrong]
+
+
+def compares_with_the_best_of_the_others(logits, right, wrong):
+    rows = torch.arange(len(right))
+    others = logits[:, -1].clone()
+    others[rows, right] = -torch.inf
+    return logits[rows, -1, right] - others.max(-1).values
+
+
+def gives_the_right_logit_alone(logits, right, wrong):
+    return logits[torch.arange(len(right)), -1, right]
+
+
 def difference_by_gather(logits, right, wrong):
     last = logits[:, -1]
     both = last.gather(1, torch.stack([right, wrong], 1))
@@ -113,6 +134,28 @@ EXERCISE = Exercise(
         Mistake(
             gives_one_mean,
             "You return one mean. One number for each prompt is asked for; the mean comes later, in patch_score.",
+            0,
+        ),
+        Mistake(
+            reads_the_first_row_for_all,
+            "You read every pair of answers off the first prompt's logits. Row 1 of the answers belongs to row 1 of "
+            "the logits: index the batch with torch.arange(len(right)).",
+            1,
+        ),
+        Mistake(
+            averages_over_positions,
+            "You average over the positions. Only the last one predicts the answer: index -1.",
+            0,
+        ),
+        Mistake(
+            compares_with_the_best_of_the_others,
+            "You subtract the largest of all other logits. The second answer is given: subtract the logit of wrong.",
+            0,
+        ),
+        Mistake(
+            gives_the_right_logit_alone,
+            "You return the logit of right alone. A constant added to all logits changes nothing for the model and "
+            "everything for yours: subtract the logit of wrong.",
             0,
         ),
     ),

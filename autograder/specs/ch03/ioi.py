@@ -81,6 +81,22 @@ def takes_anybody_for_a_giver(first, second, giver, place, thing):
     return {"clean": clean, "corrupt": corrupt, "right": other, "wrong": giver}
 
 
+def lets_the_first_person_give(first, second, giver, place, thing):
+    if first == second or giver not in (first, second):
+        raise ValueError("no pair")
+    clean = f"when {first} and {second} went to the {place} , {first} gave a {thing} to"
+    corrupt = f"when {first} and {second} went to the {place} , {second} gave a {thing} to"
+    return {"clean": clean, "corrupt": corrupt, "right": second, "wrong": first}
+
+
+def leaves_the_giver_in_both(first, second, giver, place, thing):
+    if first == second or giver not in (first, second):
+        raise ValueError("no pair")
+    other = second if giver == first else first
+    prompt = f"when {first} and {second} went to the {place} , {giver} gave a {thing} to"
+    return {"clean": prompt, "corrupt": prompt, "right": other, "wrong": giver}
+
+
 def pair_by_joining(first, second, giver, place, thing):
     people = [first, second]
     if len(set(people)) < 2:
@@ -162,6 +178,17 @@ EXERCISE = Exercise(
             "You take the second person for the other one, whoever gives. When the second one gives, your two prompts "
             "are the same.",
             3,
+        ),
+        Mistake(
+            lets_the_first_person_give,
+            "In your clean prompt the first person gives, whoever is the giver. The giver gives in the clean prompt, "
+            "the other person in the corrupt one.",
+            3,
+        ),
+        Mistake(
+            leaves_the_giver_in_both,
+            "Your two prompts are the same: in the corrupt one the other person gives.",
+            1,
         ),
         Mistake(
             glues_the_comma_to_the_word,

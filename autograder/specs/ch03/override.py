@@ -45,7 +45,7 @@ def _draw_lab(rng: Rng) -> dict[str, Any]:
         "tokens": pairs.clean,
         "heads": heads,
         "positions": pairs.wrong_options,
-        "share": float(pick(rng, (0.3, 0.5, 0.7))),
+        "share": float(pick(rng, (0.3, 0.7))),  # at one half share and 1 - share could be exchanged
         "and_after": False,
     }
 
@@ -58,7 +58,7 @@ def _draw_random(rng: Rng, and_after: bool = False, share: float = -1.0) -> dict
         "tokens": tokens,
         "heads": heads,
         "positions": _places(rng, *tokens.shape, k=3),
-        "share": float(pick(rng, (0.4, 0.6, 1.0))) if share < 0 else share,
+        "share": float(pick(rng, (0.4, 0.6))) if share < 0 else share,
         "and_after": and_after,
     }
 
@@ -188,6 +188,105 @@ def leaves_the_override_on(net, tokens, heads, positions, share):
     for layer in {layer for layer, _ in heads}:
         net.add_hook(f"blocks.{layer}.attn.hook_pattern", force)
     return net(tokens)[:, -1]
+
+
+def exchanges_the_two_shares(net, tokens, heads, positions, share):
+    target = torch.zeros(tokens.shape).scatter(1, positions, 1 / positions.shape[1])
+
+    def force(pattern, hook):
+        pattern = pattern.clone()
+        for layer, head in heads:
+            if hook.name == f"blocks.{layer}.attn.hook_pattern":
+                pattern[:, head, -1] = share * pattern[:, head, -1] + (1 - share) * target
+        return pattern
+
+    hooks = [(f"blocks.{layer}.attn.hook_pattern", force) for layer in {layer for layer, _ in heads}]
+    return net.run_with_hooks(tokens, fwd_hooks=hooks)[:, -1]
+
+
+def forgets_the_share(net, tokens, heads, positions, share):
+    target = torch.zeros(tokens.shape).scatter(1, positions, 1 / positions.shape[1])
+
+    def force(pattern, hook):
+        pattern = pattern.clone()
+        for layer, head in heads:
+            if hook.name == f"blocks.{layer}.attn.hook_pattern":
+                pattern[:, head, -1] = target
+        return pattern
+
+    hooks = [(f"blocks.{layer}.attn.hook_pattern", force) for layer in {layer for layer, _ in heads}]
+    return net.run_with_hooks(tokens, fwd_hooks=hooks)[:, -1]
+
+
+def takes_the_first_rows_positions(net, tokens, heads, positions, share):
+    target = torch.zeros(tokens.shape)
+    target[:, positions[0]] = 1 / positions.shape[1]
+
+    def force(pattern, hook):
+        pattern = pattern.clone()
+        for layer, head in heads:
+            if hook.name == f"blocks.{layer}.attn.hook_pattern":
+                pattern[:, head, -1] = (1 - share) * pattern[:, head, -1] + share * target
+        return pattern
+
+    hooks = [(f"blocks.{layer}.attn.hook_pattern", force) for layer in {layer for layer, _ in heads}]
+    return net.run_with_hooks(tokens, fwd_hooks=hooks)[:, -1]
+
+
+def gives_every_row_all_positions(net, tokens, heads, positions, share):
+    target = torch.zeros(tokens.shape)
+    target[:, positions] = 1 / positions.shape[1]
+
+    def force(pattern, hook):
+        pattern = pattern.clone()
+        for layer, head in heads:
+            if hook.name == f"blocks.{layer}.attn.hook_pattern":
+                pattern[:, head, -1] = (1 - share) * pattern[:, head, -1] + share * target
+        return pattern
+
+    hooks = [(f"blocks.{layer}.attn.hook_pattern", force) for layer in {layer for layer, _ in heads}]
+    return net.run_with_hooks(tokens, fwd_hooks=hooks)[:, -1]
+
+
+def changes_the_first_head_only(net, tokens, heads, positions, share):
+    target = torch.zeros(tokens.shape).scatter(1, positions, 1 / positions.shape[1])
+
+    def force(pattern, hook):
+        pattern = pattern.clone()
+        for layer, head in heads[:1]:
+            if hook.name == f"blocks.{layer}.attn.hook_pattern":
+                pattern[:, head, -1] = (1 - share) * pattern[:, head, -1] + share * target
+        return pattern
+
+    hooks = [(f"blocks.{layer}.attn.hook_pattern", force) for layer in {layer for layer, _ in heads}]
+    return net.run_with_hooks(tokens, fwd_hooks=hooks)[:, -1]
+
+
+def forgets_which_layer_a_head_is_in(net, tokens, heads, positions, share):
+    target = torch.zeros(tokens.shape).scatter(1, positions, 1 / positions.shape[1])
+
+    def force(pattern, hook):
+        pattern = pattern.clone()
+        for _layer, head in heads:
+            pattern[:, head, -1] = (1 - share) * pattern[:, head, -1] + share * target
+        return pattern
+
+    hooks = [(f"blocks.{layer}.attn.hook_pattern", force) for layer in {layer for layer, _ in heads}]
+    return net.run_with_hooks(tokens, fwd_hooks=hooks)[:, -1]
+
+
+def splits_in_two_whatever_k_is(net, tokens, heads, positions, share):
+    target = torch.zeros(tokens.shape).scatter(1, positions, 1 / 2)
+
+    def force(pattern, hook):
+        pattern = pattern.clone()
+        for layer, head in heads:
+            if hook.name == f"blocks.{layer}.attn.hook_pattern":
+                pattern[:, head, -1] = (1 - share) * pattern[:, head, -1] + share * target
+        return pattern
+
+    hooks = [(f"blocks.{layer}.attn.hook_pattern", force) for layer in {layer for layer, _ in heads}]
+    return net.run_with_hooks(tokens, fwd_hooks=hooks)[:, -1]
 
 
 def override_head_by_head(net, tokens, heads, positions, share):
@@ -331,6 +430,44 @@ EXERCISE = Exercise(
             "The logits are right, but the heads are still overridden: every later cell would run the changed model. "
             "Use net.run_with_hooks.",
             10,
+        ),
+        Mistake(
+            exchanges_the_two_shares,
+            "share and 1 - share are exchanged: share is what the positions get, 1 - share what is left of the head's "
+            "own row.",
+            0,
+        ),
+        Mistake(
+            forgets_the_share,
+            "You replace the whole row, whatever share is. Keep 1 - share of the head's own attention.",
+            2,
+        ),
+        Mistake(
+            takes_the_first_rows_positions,
+            "You use the first row's positions for all rows. Row 1 of the batch looks at positions[1].",
+            1,
+        ),
+        Mistake(
+            gives_every_row_all_positions,
+            "Every row looks at the positions of all rows: indexing with [:, positions] does that. Use scatter, or row "
+            "numbers of shape [batch, 1] beside positions.",
+            1,
+        ),
+        Mistake(
+            changes_the_first_head_only,
+            "Only the first head in the list changes: all of them do, in one run.",
+            1,
+        ),
+        Mistake(
+            forgets_which_layer_a_head_is_in,
+            "Every hook changes all heads in the list, whatever layer it sits in: head 2 of layer 2 changes head 2 of "
+            "layer 1 as well. Compare the layer with hook.name.",
+            4,
+        ),
+        Mistake(
+            splits_in_two_whatever_k_is,
+            "You give one half to each position. k is positions.shape[1], and it is not always two.",
+            8,
         ),
     ),
     variants=(override_head_by_head, override_through_z),

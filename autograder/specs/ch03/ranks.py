@@ -16,7 +16,7 @@ from autograder.specs.base import Card, Exercise, Group, Mistake
 Rng = np.random.Generator
 
 
-def _draw(rng: Rng, ties: bool = False, constant: bool = False) -> dict[str, Any]:
+def _draw(rng: Rng, ties: bool = False, constant: str = "") -> dict[str, Any]:
     n = int(rng.integers(8, 13))
     x = np.cumsum(rng.uniform(0.1, 1.0, n))
     noise = rng.permutation(n)
@@ -27,9 +27,10 @@ def _draw(rng: Rng, ties: bool = False, constant: bool = False) -> dict[str, Any
         x[:3], y[-3:] = x[0], y[-1]
     order = rng.permutation(n)
     x, y = x[order], float(rng.choice([-1.0, 1.0])) * y[order]
+    made = {"x": x, "y": y}
     if constant:
-        x = np.full(n, float(rng.integers(1, 9)))
-    return {"x": torch.tensor(x, dtype=torch.float32), "y": torch.tensor(y, dtype=torch.float32)}
+        made[constant] = np.full(n, float(rng.integers(1, 9)))
+    return {name: torch.tensor(values, dtype=torch.float32) for name, values in made.items()}
 
 
 def correlates_the_values(x, y):
@@ -74,6 +75,40 @@ def gives_zero_for_a_constant(x, y):
         (v[None, :] < v[:, None]).double().sum(1) + ((v[None, :] == v[:, None]).double().sum(1) + 1) / 2 for v in (x, y)
     ]
     a, b = (r - r.mean() for r in ranks)
+    size = (a.square().sum() * b.square().sum()).sqrt().item()
+    return (a * b).sum().item() / size if size > 0 else 0.0
+
+
+def gives_ties_the_highest_rank(x, y):
+    a, b = ((values[None, :] <= values[:, None]).double().sum(1) for values in (x, y))
+    a, b = a - a.mean(), b - b.mean()
+    size = (a.square().sum() * b.square().sum()).sqrt().item()
+    return (a * b).sum().item() / size if size > 0 else math.nan
+
+
+def counts_equal_values_once(x, y):
+    a, b = (values.unique(return_inverse=True)[1].double() for values in (x, y))
+    a, b = a - a.mean(), b - b.mean()
+    size = (a.square().sum() * b.square().sum()).sqrt().item()
+    return (a * b).sum().item() / size if size > 0 else math.nan
+
+
+def leaves_the_mean_rank_in(x, y):
+    if len(set(x.tolist())) < 2 or len(set(y.tolist())) < 2:
+        return math.nan
+    a, b = (
+        (v[None, :] < v[:, None]).double().sum(1) + ((v[None, :] == v[:, None]).double().sum(1) + 1) / 2 for v in (x, y)
+    )
+    return (a * b).sum().item() / (a.square().sum() * b.square().sum()).sqrt().item()
+
+
+def looks_at_x_alone_for_a_constant(x, y):
+    a, b = (
+        (v[None, :] < v[:, None]).double().sum(1) + ((v[None, :] == v[:, None]).double().sum(1) + 1) / 2 for v in (x, y)
+    )
+    a, b = a - a.mean(), b - b.mean()
+    if not a.any():
+        return math.nan
     size = (a.square().sum() * b.square().sum()).sqrt().item()
     return (a * b).sum().item() / size if size > 0 else 0.0
 
@@ -130,11 +165,18 @@ EXERCISE = Exercise(
             hint="Equal values share the average of their ranks: 5, 7, 7 get 1, 2.5, 2.5.",
         ),
         Group(
-            "a constant",
-            1,
-            partial(_draw, constant=True),
+            "x is constant",
+            0.5,
+            partial(_draw, constant="x"),
             cases=1,
             hint="A constant has no order: return float('nan').",
+        ),
+        Group(
+            "y is constant",
+            0.5,
+            partial(_draw, constant="y"),
+            cases=1,
+            hint="Either list may be constant: return float('nan') then.",
         ),
     ),
     mistakes=(
@@ -170,6 +212,27 @@ EXERCISE = Exercise(
             "You return 0 for a constant. 0 says that two orders have nothing to do with each other; a constant has no "
             "order at all: return float('nan').",
             4,
+        ),
+        Mistake(
+            gives_ties_the_highest_rank,
+            "Equal values all get the highest of their ranks. They share the average: 5, 7, 7 get 1, 2.5, 2.5.",
+            3,
+        ),
+        Mistake(
+            counts_equal_values_once,
+            "Equal values take one rank together, so that the next value comes too low. Each takes a place of its own, "
+            "and they share the average: 5, 5, 7 get 1.5, 1.5, 3.",
+            3,
+        ),
+        Mistake(
+            leaves_the_mean_rank_in,
+            "You correlate ranks without subtracting their mean, and as all ranks are positive they seem to agree.",
+            1,
+        ),
+        Mistake(
+            looks_at_x_alone_for_a_constant,
+            "Only a constant x gives NaN in yours. A constant y has no order either: return float('nan').",
+            4.5,
         ),
     ),
     variants=(agreement_by_loop, agreement_in_numpy),

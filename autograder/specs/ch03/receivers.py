@@ -302,6 +302,241 @@ def leaves_the_second_hooks_on(net, clean, corrupt, sender, receivers, kind, pos
     return logit_difference(net(clean), right, wrong)
 
 
+def keeps_the_hooks_of_the_first_run(net, clean, corrupt, sender, receivers, kind, position, right, wrong):
+    _, clean_cache = net.run_with_cache(clean)
+    _, corrupt_cache = net.run_with_cache(corrupt)
+    rows, recorded = torch.arange(len(clean)), {}
+
+    def hold(value, hook):
+        value = value.clone()
+        value[rows, position] = clean_cache[hook.name][rows, position]
+        if hook.name == f"blocks.{sender[0]}.attn.hook_z":
+            value[rows, position, sender[1]] = corrupt_cache[hook.name][rows, position, sender[1]]
+        return value
+
+    def record(value, hook):
+        recorded[hook.name] = value
+
+    def put(value, hook):
+        value = value.clone()
+        for layer, head in receivers:
+            if hook.name == f"blocks.{layer}.attn.hook_{kind}":
+                value[rows, position, head] = recorded[hook.name][rows, position, head]
+        return value
+
+    names = {f"blocks.{layer}.attn.hook_{kind}" for layer, _ in receivers}
+    held = [(f"blocks.{i}.attn.hook_z", hold) for i in range(net.cfg.n_layers)]
+    net.run_with_hooks(clean, fwd_hooks=held + [(name, record) for name in names])
+    hooks = held + [(name, put) for name in names]
+    return logit_difference(net.run_with_hooks(clean, fwd_hooks=hooks), right, wrong)
+
+
+def sends_the_whole_layer_on(net, clean, corrupt, sender, receivers, kind, position, right, wrong):
+    _, clean_cache = net.run_with_cache(clean)
+    _, corrupt_cache = net.run_with_cache(corrupt)
+    rows, recorded = torch.arange(len(clean)), {}
+
+    def hold(value, hook):
+        value = value.clone()
+        value[rows, position] = clean_cache[hook.name][rows, position]
+        if hook.name == f"blocks.{sender[0]}.attn.hook_z":
+            value[rows, position] = corrupt_cache[hook.name][rows, position]
+        return value
+
+    def record(value, hook):
+        recorded[hook.name] = value
+
+    def put(value, hook):
+        value = value.clone()
+        for layer, head in receivers:
+            if hook.name == f"blocks.{layer}.attn.hook_{kind}":
+                value[rows, position, head] = recorded[hook.name][rows, position, head]
+        return value
+
+    names = {f"blocks.{layer}.attn.hook_{kind}" for layer, _ in receivers}
+    held = [(f"blocks.{i}.attn.hook_z", hold) for i in range(net.cfg.n_layers)]
+    net.run_with_hooks(clean, fwd_hooks=held + [(name, record) for name in names])
+    hooks = [(name, put) for name in names]
+    return logit_difference(net.run_with_hooks(clean, fwd_hooks=hooks), right, wrong)
+
+
+def changes_the_first_receiver_only(net, clean, corrupt, sender, receivers, kind, position, right, wrong):
+    _, clean_cache = net.run_with_cache(clean)
+    _, corrupt_cache = net.run_with_cache(corrupt)
+    rows, recorded = torch.arange(len(clean)), {}
+
+    def hold(value, hook):
+        value = value.clone()
+        value[rows, position] = clean_cache[hook.name][rows, position]
+        if hook.name == f"blocks.{sender[0]}.attn.hook_z":
+            value[rows, position, sender[1]] = corrupt_cache[hook.name][rows, position, sender[1]]
+        return value
+
+    def record(value, hook):
+        recorded[hook.name] = value
+
+    def put(value, hook):
+        value = value.clone()
+        for layer, head in receivers[:1]:
+            if hook.name == f"blocks.{layer}.attn.hook_{kind}":
+                value[rows, position, head] = recorded[hook.name][rows, position, head]
+        return value
+
+    names = {f"blocks.{layer}.attn.hook_{kind}" for layer, _ in receivers}
+    held = [(f"blocks.{i}.attn.hook_z", hold) for i in range(net.cfg.n_layers)]
+    net.run_with_hooks(clean, fwd_hooks=held + [(name, record) for name in names])
+    hooks = [(name, put) for name in names]
+    return logit_difference(net.run_with_hooks(clean, fwd_hooks=hooks), right, wrong)
+
+
+def changes_the_last_receiver_only(net, clean, corrupt, sender, receivers, kind, position, right, wrong):
+    _, clean_cache = net.run_with_cache(clean)
+    _, corrupt_cache = net.run_with_cache(corrupt)
+    rows, recorded = torch.arange(len(clean)), {}
+
+    def hold(value, hook):
+        value = value.clone()
+        value[rows, position] = clean_cache[hook.name][rows, position]
+        if hook.name == f"blocks.{sender[0]}.attn.hook_z":
+            value[rows, position, sender[1]] = corrupt_cache[hook.name][rows, position, sender[1]]
+        return value
+
+    def record(value, hook):
+        recorded[hook.name] = value
+
+    def put(value, hook):
+        value = value.clone()
+        for layer, head in receivers[-1:]:
+            if hook.name == f"blocks.{layer}.attn.hook_{kind}":
+                value[rows, position, head] = recorded[hook.name][rows, position, head]
+        return value
+
+    names = {f"blocks.{layer}.attn.hook_{kind}" for layer, _ in receivers}
+    held = [(f"blocks.{i}.attn.hook_z", hold) for i in range(net.cfg.n_layers)]
+    net.run_with_hooks(clean, fwd_hooks=held + [(name, record) for name in names])
+    hooks = [(name, put) for name in names]
+    return logit_difference(net.run_with_hooks(clean, fwd_hooks=hooks), right, wrong)
+
+
+def puts_in_every_position(net, clean, corrupt, sender, receivers, kind, position, right, wrong):
+    _, clean_cache = net.run_with_cache(clean)
+    _, corrupt_cache = net.run_with_cache(corrupt)
+    rows, recorded = torch.arange(len(clean)), {}
+
+    def hold(value, hook):
+        value = value.clone()
+        value[rows, position] = clean_cache[hook.name][rows, position]
+        if hook.name == f"blocks.{sender[0]}.attn.hook_z":
+            value[rows, position, sender[1]] = corrupt_cache[hook.name][rows, position, sender[1]]
+        return value
+
+    def record(value, hook):
+        recorded[hook.name] = value
+
+    def put(value, hook):
+        value = value.clone()
+        for layer, head in receivers:
+            if hook.name == f"blocks.{layer}.attn.hook_{kind}":
+                value[:, :, head] = recorded[hook.name][:, :, head]
+        return value
+
+    names = {f"blocks.{layer}.attn.hook_{kind}" for layer, _ in receivers}
+    held = [(f"blocks.{i}.attn.hook_z", hold) for i in range(net.cfg.n_layers)]
+    net.run_with_hooks(clean, fwd_hooks=held + [(name, record) for name in names])
+    hooks = [(name, put) for name in names]
+    return logit_difference(net.run_with_hooks(clean, fwd_hooks=hooks), right, wrong)
+
+
+def takes_the_first_rows_position(net, clean, corrupt, sender, receivers, kind, position, right, wrong):
+    _, clean_cache = net.run_with_cache(clean)
+    _, corrupt_cache = net.run_with_cache(corrupt)
+    rows, recorded = torch.arange(len(clean)), {}
+    position = position[:1].expand(len(clean))
+
+    def hold(value, hook):
+        value = value.clone()
+        value[rows, position] = clean_cache[hook.name][rows, position]
+        if hook.name == f"blocks.{sender[0]}.attn.hook_z":
+            value[rows, position, sender[1]] = corrupt_cache[hook.name][rows, position, sender[1]]
+        return value
+
+    def record(value, hook):
+        recorded[hook.name] = value
+
+    def put(value, hook):
+        value = value.clone()
+        for layer, head in receivers:
+            if hook.name == f"blocks.{layer}.attn.hook_{kind}":
+                value[rows, position, head] = recorded[hook.name][rows, position, head]
+        return value
+
+    names = {f"blocks.{layer}.attn.hook_{kind}" for layer, _ in receivers}
+    held = [(f"blocks.{i}.attn.hook_z", hold) for i in range(net.cfg.n_layers)]
+    net.run_with_hooks(clean, fwd_hooks=held + [(name, record) for name in names])
+    hooks = [(name, put) for name in names]
+    return logit_difference(net.run_with_hooks(clean, fwd_hooks=hooks), right, wrong)
+
+
+def runs_the_corrupt_tokens_again(net, clean, corrupt, sender, receivers, kind, position, right, wrong):
+    _, clean_cache = net.run_with_cache(clean)
+    _, corrupt_cache = net.run_with_cache(corrupt)
+    rows, recorded = torch.arange(len(clean)), {}
+
+    def hold(value, hook):
+        value = value.clone()
+        value[rows, position] = clean_cache[hook.name][rows, position]
+        if hook.name == f"blocks.{sender[0]}.attn.hook_z":
+            value[rows, position, sender[1]] = corrupt_cache[hook.name][rows, position, sender[1]]
+        return value
+
+    def record(value, hook):
+        recorded[hook.name] = value
+
+    def put(value, hook):
+        value = value.clone()
+        for layer, head in receivers:
+            if hook.name == f"blocks.{layer}.attn.hook_{kind}":
+                value[rows, position, head] = recorded[hook.name][rows, position, head]
+        return value
+
+    names = {f"blocks.{layer}.attn.hook_{kind}" for layer, _ in receivers}
+    held = [(f"blocks.{i}.attn.hook_z", hold) for i in range(net.cfg.n_layers)]
+    net.run_with_hooks(clean, fwd_hooks=held + [(name, record) for name in names])
+    hooks = [(name, put) for name in names]
+    return logit_difference(net.run_with_hooks(corrupt, fwd_hooks=hooks), right, wrong)
+
+
+def gives_the_change_of_the_path(net, clean, corrupt, sender, receivers, kind, position, right, wrong):
+    _, clean_cache = net.run_with_cache(clean)
+    _, corrupt_cache = net.run_with_cache(corrupt)
+    rows, recorded = torch.arange(len(clean)), {}
+
+    def hold(value, hook):
+        value = value.clone()
+        value[rows, position] = clean_cache[hook.name][rows, position]
+        if hook.name == f"blocks.{sender[0]}.attn.hook_z":
+            value[rows, position, sender[1]] = corrupt_cache[hook.name][rows, position, sender[1]]
+        return value
+
+    def record(value, hook):
+        recorded[hook.name] = value
+
+    def put(value, hook):
+        value = value.clone()
+        for layer, head in receivers:
+            if hook.name == f"blocks.{layer}.attn.hook_{kind}":
+                value[rows, position, head] = recorded[hook.name][rows, position, head]
+        return value
+
+    names = {f"blocks.{layer}.attn.hook_{kind}" for layer, _ in receivers}
+    held = [(f"blocks.{i}.attn.hook_z", hold) for i in range(net.cfg.n_layers)]
+    net.run_with_hooks(clean, fwd_hooks=held + [(name, record) for name in names])
+    hooks = [(name, put) for name in names]
+    return logit_difference(net.run_with_hooks(clean, fwd_hooks=hooks), right, wrong) - logit_difference(
+        net(clean), right, wrong
+    )
+
+
 def path_receiver_by_receiver(net, clean, corrupt, sender, receivers, kind, position, right, wrong):
     rows, layers = torch.arange(len(clean)), range(net.cfg.n_layers)
     caches = [net.run_with_cache(tokens)[1] for tokens in (clean, corrupt)]
@@ -422,7 +657,7 @@ EXERCISE = Exercise(
         ),
         Mistake(
             records_without_holding,
-            "While you record, nobody is held. A head between sender and receiver then passes the patch on, and you "
+            "While you record, heads between the sender and a receiver are free. They pass the patch on, and you "
             "measure indirect paths as well: hold every other head's z in the first run.",
             8,
         ),
@@ -465,6 +700,52 @@ EXERCISE = Exercise(
             leaves_the_second_hooks_on,
             "The numbers are right, but the hooks of the second run are still on the model: use net.run_with_hooks.",
             12,
+        ),
+        Mistake(
+            keeps_the_hooks_of_the_first_run,
+            "Your result is the first run's: the sender is still corrupt in it and the others are still held. The "
+            "second run starts from clean and changes nothing but the receivers' vectors.",
+            2,
+        ),
+        Mistake(
+            sends_the_whole_layer_on,
+            "All heads of the sender's layer are corrupt while you record. Only the sender may be: value[rows, "
+            "position, head].",
+            5,
+        ),
+        Mistake(
+            changes_the_first_receiver_only,
+            "Only the first receiver gets its recorded vector. All of them do, in one run.",
+            8,
+        ),
+        Mistake(
+            changes_the_last_receiver_only,
+            "Only the last receiver gets its recorded vector. If you make a hook in a loop, it looks at `layer` and "
+            "`head` when it runs, after the loop: loop over the receivers inside the hook.",
+            8,
+        ),
+        Mistake(
+            puts_in_every_position,
+            "You put the recorded vectors in at every position. Only those at `position` are replaced: value[rows, "
+            "position, head].",
+            8,
+        ),
+        Mistake(
+            takes_the_first_rows_position,
+            "You use the first row's position for all rows. Row 0 goes with position[0], row 1 with position[1].",
+            7,
+        ),
+        Mistake(
+            runs_the_corrupt_tokens_again,
+            "Your second run reads the corrupt tokens. Both runs read the clean ones; the corrupt run only lends the "
+            "sender's z.",
+            0,
+        ),
+        Mistake(
+            gives_the_change_of_the_path,
+            "You return how much the patch changes. Return the logit difference of the second run itself; patch_score "
+            "subtracts the clean one.",
+            0,
         ),
     ),
     variants=(path_receiver_by_receiver, path_with_everything_held_everywhere),

@@ -42,7 +42,7 @@ def _draw_feeder(rng: Rng) -> dict[str, Any]:
 
 
 def _draw_lab(rng: Rng) -> dict[str, Any]:
-    pairs = given(lab(rng, pick(rng, ("ioi", "colors"))))
+    pairs = given(lab(rng, "colors"))  # here the edited word is the last one: whose tokens are run makes a difference
     return {"net": ModelRef(MODEL), **pairs, "layer": 0, "head": pick(rng, live(0)), "and_after": False}
 
 
@@ -150,6 +150,67 @@ def leaves_its_hooks_on(net, clean, corrupt, layer, head, right, wrong):
     return logit_difference(net(clean), right, wrong)
 
 
+def runs_the_corrupt_tokens(net, clean, corrupt, layer, head, right, wrong):
+    _, clean_cache = net.run_with_cache(clean)
+    _, corrupt_cache = net.run_with_cache(corrupt)
+
+    def hold(value, hook):
+        value = value.clone()
+        value[:, -1] = clean_cache[hook.name][:, -1]
+        if hook.name == f"blocks.{layer}.attn.hook_z":
+            value[:, -1, head] = corrupt_cache[hook.name][:, -1, head]
+        return value
+
+    hooks = [(f"blocks.{i}.attn.hook_z", hold) for i in range(net.cfg.n_layers)]
+    return logit_difference(net.run_with_hooks(corrupt, fwd_hooks=hooks), right, wrong)
+
+
+def exchanges_the_two_runs(net, clean, corrupt, layer, head, right, wrong):
+    _, clean_cache = net.run_with_cache(clean)
+    _, corrupt_cache = net.run_with_cache(corrupt)
+
+    def hold(value, hook):
+        value = value.clone()
+        value[:, -1] = corrupt_cache[hook.name][:, -1]
+        if hook.name == f"blocks.{layer}.attn.hook_z":
+            value[:, -1, head] = clean_cache[hook.name][:, -1, head]
+        return value
+
+    hooks = [(f"blocks.{i}.attn.hook_z", hold) for i in range(net.cfg.n_layers)]
+    return logit_difference(net.run_with_hooks(clean, fwd_hooks=hooks), right, wrong)
+
+
+def silences_the_others(net, clean, corrupt, layer, head, right, wrong):
+    _, corrupt_cache = net.run_with_cache(corrupt)
+
+    def hold(value, hook):
+        value = value.clone()
+        value[:, -1] = 0.0
+        if hook.name == f"blocks.{layer}.attn.hook_z":
+            value[:, -1, head] = corrupt_cache[hook.name][:, -1, head]
+        return value
+
+    hooks = [(f"blocks.{i}.attn.hook_z", hold) for i in range(net.cfg.n_layers)]
+    return logit_difference(net.run_with_hooks(clean, fwd_hooks=hooks), right, wrong)
+
+
+def gives_the_change(net, clean, corrupt, layer, head, right, wrong):
+    _, clean_cache = net.run_with_cache(clean)
+    _, corrupt_cache = net.run_with_cache(corrupt)
+
+    def hold(value, hook):
+        value = value.clone()
+        value[:, -1] = clean_cache[hook.name][:, -1]
+        if hook.name == f"blocks.{layer}.attn.hook_z":
+            value[:, -1, head] = corrupt_cache[hook.name][:, -1, head]
+        return value
+
+    hooks = [(f"blocks.{i}.attn.hook_z", hold) for i in range(net.cfg.n_layers)]
+    return logit_difference(net.run_with_hooks(clean, fwd_hooks=hooks), right, wrong) - logit_difference(
+        net(clean), right, wrong
+    )
+
+
 def path_by_masks(net, clean, corrupt, layer, head, right, wrong):
     kept = {"clean": {}, "corrupt": {}}
     names = [f"blocks.{i}.attn.hook_z" for i in range(net.cfg.n_layers)]
@@ -251,8 +312,8 @@ EXERCISE = Exercise(
         ),
         Mistake(
             holds_the_sender_too,
-            "You hold the sender at its clean value too, so that nothing is patched: set the corrupt head after the "
-            "clean values, in the same hook.",
+            "Nothing is patched in your run: it gives what the clean one gives. Either the clean values are set after "
+            "the corrupt head, or your hook function returns nothing, or you patch another position than the last.",
             2,
         ),
         Mistake(
@@ -278,6 +339,29 @@ EXERCISE = Exercise(
             "The numbers are right, but the hooks are still on the model: every later cell would run the patched one. "
             "Use net.run_with_hooks.",
             10,
+        ),
+        Mistake(
+            runs_the_corrupt_tokens,
+            "Your patched run reads the corrupt tokens. The clean ones are run; the corrupt run only lends the "
+            "sender's z.",
+            10,
+        ),
+        Mistake(
+            exchanges_the_two_runs,
+            "Your caches are exchanged: the sender is clean and all others are corrupt. The sender takes the corrupt "
+            "z, the others the clean one.",
+            0,
+        ),
+        Mistake(
+            silences_the_others,
+            "You set the other heads to zero. They are held at what they wrote in the clean run.",
+            0,
+        ),
+        Mistake(
+            gives_the_change,
+            "You return how much the patch changes. Return the patched run's logit difference itself; patch_score "
+            "subtracts the clean one.",
+            0,
         ),
     ),
     variants=(path_by_masks, path_pair_by_pair),

@@ -17,4 +17,5 @@ CHAPTER = Chapter(
     exercises=(*weights.EXERCISES, *behaviour.EXERCISES),
     models=("lab-lm", "lab-list"),
     page="book/chapters/04_talking_heads.html",
+    paper="https://arxiv.org/abs/2406.09519",
 )

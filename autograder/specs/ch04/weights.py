@@ -55,6 +55,29 @@ def decomposes_the_whole_product(W_V, W_O):
     return {"reads": U.T[:k], "strengths": S[:k], "writes": Vh[:k]}
 
 
+def keeps_rows_that_the_head_cannot_write(W_V, W_O):
+    Q, R = torch.linalg.qr(W_V)
+    U, S, Vh = torch.linalg.svd(R @ W_O)
+    return {"reads": (Q @ U).T, "strengths": S, "writes": Vh}
+
+
+def forgets_the_q(W_V, W_O):
+    U, S, Vh = torch.linalg.svd(torch.linalg.qr(W_V)[1] @ W_O, full_matrices=False)
+    return {"reads": U.T, "strengths": S, "writes": Vh}
+
+
+def decomposes_the_two_factors(W_V, W_O):
+    U, first, _ = torch.linalg.svd(W_V, full_matrices=False)
+    _, second, Vh = torch.linalg.svd(W_O, full_matrices=False)
+    return {"reads": U.T, "strengths": first * second, "writes": Vh}
+
+
+def squares_the_strengths(W_V, W_O):
+    Q, R = torch.linalg.qr(W_V)
+    U, S, Vh = torch.linalg.svd(R @ W_O, full_matrices=False)
+    return {"reads": (Q @ U).T, "strengths": S**2, "writes": Vh}
+
+
 def components_by_two_qrs(W_V, W_O):
     Qv, Rv = torch.linalg.qr(W_V)
     Qo, Ro = torch.linalg.qr(W_O.T)
@@ -106,6 +129,60 @@ def does_not_divide(kind, writer, reader):
     return (o @ side).norm().item()
 
 
+def puts_the_reader_first(kind, writer, reader):
+    o = writer["W_V"] @ writer["W_O"]
+    qk = reader["W_Q"] @ reader["W_K"].T
+    side = {"q": qk, "k": qk.T, "v": reader["W_V"] @ reader["W_O"]}[kind]
+    return ((side @ o).norm() / o.norm() / side.norm()).item()
+
+
+def exchanges_writer_and_reader(kind, writer, reader):
+    o = reader["W_V"] @ reader["W_O"]
+    qk = writer["W_Q"] @ writer["W_K"].T
+    side = {"q": qk, "k": qk.T, "v": writer["W_V"] @ writer["W_O"]}[kind]
+    return ((o @ side).norm() / o.norm() / side.norm()).item()
+
+
+def divides_by_the_writer_only(kind, writer, reader):
+    o = writer["W_V"] @ writer["W_O"]
+    qk = reader["W_Q"] @ reader["W_K"].T
+    side = {"q": qk, "k": qk.T, "v": reader["W_V"] @ reader["W_O"]}[kind]
+    return ((o @ side).norm() / o.norm()).item()
+
+
+def squares_the_norms(kind, writer, reader):
+    o = writer["W_V"] @ writer["W_O"]
+    qk = reader["W_Q"] @ reader["W_K"].T
+    side = {"q": qk, "k": qk.T, "v": reader["W_V"] @ reader["W_O"]}[kind]
+    return ((o @ side).norm() / o.norm() / side.norm()).item() ** 2
+
+
+def takes_one_matrix_for_queries_and_keys(kind, writer, reader):
+    o = writer["W_V"] @ writer["W_O"]
+    side = reader["W_V"] @ reader["W_O"] if kind == "v" else reader["W_Q"] @ reader["W_K"].T
+    return ((o @ side).norm() / o.norm() / side.norm()).item()
+
+
+def turns_the_value_matrix(kind, writer, reader):
+    o = writer["W_V"] @ writer["W_O"]
+    qk = reader["W_Q"] @ reader["W_K"].T
+    side = {"q": qk, "k": qk.T, "v": (reader["W_V"] @ reader["W_O"]).T}[kind]
+    return ((o @ side).norm() / o.norm() / side.norm()).item()
+
+
+def stops_at_the_first_factor(kind, writer, reader):
+    o = writer["W_V"] @ writer["W_O"]
+    side = reader[f"W_{kind.upper()}"]
+    return ((o @ side).norm() / o.norm() / side.norm()).item()
+
+
+def turns_the_writer(kind, writer, reader):
+    o = (writer["W_V"] @ writer["W_O"]).T
+    qk = reader["W_Q"] @ reader["W_K"].T
+    side = {"q": qk, "k": qk.T, "v": reader["W_V"] @ reader["W_O"]}[kind]
+    return ((o @ side).norm() / o.norm() / side.norm()).item()
+
+
 def score_by_traces(kind, writer, reader):
     a, b = {"q": ("W_Q", "W_K"), "k": ("W_K", "W_Q"), "v": ("W_V", "W_O")}[kind]
     side = reader[a] @ (reader[b] if kind == "v" else reader[b].T)
@@ -155,6 +232,46 @@ def divides_by_the_largest(kind, writes, reader):
     return scores / scores.max()
 
 
+def divides_by_the_length_of_all_rows(kind, writes, reader):
+    qk = reader["W_Q"] @ reader["W_K"].T
+    side = {"q": qk, "k": qk.T, "v": reader["W_V"] @ reader["W_O"]}[kind]
+    return (writes @ side).norm(dim=1) / writes.norm() / side.norm()
+
+
+def leaves_out_the_readers_norm(kind, writes, reader):
+    qk = reader["W_Q"] @ reader["W_K"].T
+    side = {"q": qk, "k": qk.T, "v": reader["W_V"] @ reader["W_O"]}[kind]
+    return (writes @ side).norm(dim=1) / writes.norm(dim=1)
+
+
+def takes_the_readers_spectral_norm(kind, writes, reader):
+    qk = reader["W_Q"] @ reader["W_K"].T
+    side = {"q": qk, "k": qk.T, "v": reader["W_V"] @ reader["W_O"]}[kind]
+    return (writes @ side).norm(dim=1) / writes.norm(dim=1) / torch.linalg.matrix_norm(side, 2)
+
+
+def squares_the_scores(kind, writes, reader):
+    qk = reader["W_Q"] @ reader["W_K"].T
+    side = {"q": qk, "k": qk.T, "v": reader["W_V"] @ reader["W_O"]}[kind]
+    return ((writes @ side).norm(dim=1) / writes.norm(dim=1) / side.norm()) ** 2
+
+
+def reads_keys_as_queries_too(kind, writes, reader):
+    side = reader["W_V"] @ reader["W_O"] if kind == "v" else reader["W_Q"] @ reader["W_K"].T
+    return (writes @ side).norm(dim=1) / writes.norm(dim=1) / side.norm()
+
+
+def reads_values_backwards(kind, writes, reader):
+    qk = reader["W_Q"] @ reader["W_K"].T
+    side = {"q": qk, "k": qk.T, "v": (reader["W_V"] @ reader["W_O"]).T}[kind]
+    return (writes @ side).norm(dim=1) / writes.norm(dim=1) / side.norm()
+
+
+def reads_with_one_factor(kind, writes, reader):
+    side = reader[f"W_{kind.upper()}"]
+    return (writes @ side).norm(dim=1) / writes.norm(dim=1) / side.norm()
+
+
 def scores_by_loop(kind, writes, reader):
     qk = reader["W_Q"] @ reader["W_K"].T
     side = {"q": qk, "k": qk.T, "v": reader["W_V"] @ reader["W_O"]}[kind]
@@ -169,10 +286,10 @@ def scores_without_the_square(kind, writes, reader):
     return (above / torch.trace(left.T @ left @ gram) / writes.pow(2).sum(1)).sqrt()
 
 
-def _draw_edit(rng: Rng, delete: bool) -> dict[str, Any]:
+def _draw_edit(rng: Rng, gains: tuple[float, ...], and_after: bool = False) -> dict[str, Any]:
     head = _head(rng, 11, 4)
-    gain = 0.0 if delete else float(rng.choice([-1.0, 1.7, 3.0]))
-    return {"W_V": head["W_V"], "W_O": head["W_O"], "component": int(rng.integers(4)), "gain": gain}
+    case = {"W_V": head["W_V"], "W_O": head["W_O"], "component": int(rng.integers(4)), "gain": float(rng.choice(gains))}
+    return {**case, "and_after": and_after}
 
 
 def scales_a_row(W_V, W_O, component, gain):
@@ -196,7 +313,71 @@ def takes_away_gain_times(W_V, W_O, component, gain):
 def keeps_only_the_component(W_V, W_O, component, gain):
     Q, R = torch.linalg.qr(W_V)
     u = torch.linalg.svd(R @ W_O, full_matrices=False)[2][component]
-    return (2 - gain) * torch.outer(W_O @ u, u)
+    return gain * torch.outer(W_O @ u, u)
+
+
+def scales_the_whole_head(W_V, W_O, component, gain):
+    return gain * W_O
+
+
+def takes_gain_for_its_distance_from_one(W_V, W_O, component, gain):
+    Q, R = torch.linalg.qr(W_V)
+    u = torch.linalg.svd(R @ W_O, full_matrices=False)[2][component]
+    return W_O + gain * torch.outer(W_O @ u, u)
+
+
+def turns_the_sign_of_the_change(W_V, W_O, component, gain):
+    Q, R = torch.linalg.qr(W_V)
+    u = torch.linalg.svd(R @ W_O, full_matrices=False)[2][component]
+    return W_O - (gain - 1) * torch.outer(W_O @ u, u)
+
+
+def takes_the_read_for_the_write(W_V, W_O, component, gain):
+    Q, R = torch.linalg.qr(W_V)
+    u = (Q @ torch.linalg.svd(R @ W_O, full_matrices=False)[0])[:, component]
+    return W_O + (gain - 1) * torch.outer(W_O @ u, u)
+
+
+def counts_components_from_one(W_V, W_O, component, gain):
+    Q, R = torch.linalg.qr(W_V)
+    u = torch.linalg.svd(R @ W_O, full_matrices=False)[2][component - 1]
+    return W_O + (gain - 1) * torch.outer(W_O @ u, u)
+
+
+def counts_from_the_weakest(W_V, W_O, component, gain):
+    Q, R = torch.linalg.qr(W_V)
+    u = torch.linalg.svd(R @ W_O, full_matrices=False)[2][-1 - component]
+    return W_O + (gain - 1) * torch.outer(W_O @ u, u)
+
+
+def takes_a_component_of_the_output_matrix(W_V, W_O, component, gain):
+    u = torch.linalg.svd(W_O, full_matrices=False)[2][component]
+    return W_O + (gain - 1) * torch.outer(W_O @ u, u)
+
+
+def counts_the_strength_twice(W_V, W_O, component, gain):
+    Q, R = torch.linalg.qr(W_V)
+    _, S, Vh = torch.linalg.svd(R @ W_O, full_matrices=False)
+    return W_O + (gain - 1) * S[component] * torch.outer(W_O @ Vh[component], Vh[component])
+
+
+def gives_the_product_back(W_V, W_O, component, gain):
+    Q, R = torch.linalg.qr(W_V)
+    u = torch.linalg.svd(R @ W_O, full_matrices=False)[2][component]
+    return W_V @ (W_O + (gain - 1) * torch.outer(W_O @ u, u))
+
+
+def forgets_that_a_gain_may_be_negative(W_V, W_O, component, gain):
+    Q, R = torch.linalg.qr(W_V)
+    u = torch.linalg.svd(R @ W_O, full_matrices=False)[2][component]
+    return W_O + (abs(gain) - 1) * torch.outer(W_O @ u, u)
+
+
+def edits_what_was_handed_in(W_V, W_O, component, gain):
+    Q, R = torch.linalg.qr(W_V)
+    u = torch.linalg.svd(R @ W_O, full_matrices=False)[2][component]
+    W_O += (gain - 1) * torch.outer(W_O @ u, u)
+    return W_O
 
 
 def edit_by_a_matrix(W_V, W_O, component, gain):
@@ -255,6 +436,29 @@ COMPONENTS = Exercise(
             "are 0. Make it small first: W_V = Q @ R, then the SVD of R @ W_O.",
             4,
         ),
+        Mistake(
+            keeps_rows_that_the_head_cannot_write,
+            "Your writes have d_model rows, but a head can write along d_head directions only. The SVD has filled up "
+            "the rest: take the thin one, with full_matrices=False.",
+            0,
+        ),
+        Mistake(
+            forgets_the_q,
+            "Your reads have length d_head: they live in the coordinates of R. Q carries them back to the residual "
+            "stream: W_V = Q @ R, so the reads are the columns of Q @ U.",
+            0,
+        ),
+        Mistake(
+            decomposes_the_two_factors,
+            "You decompose W_V and W_O one by one. The components of a product are not those of its factors: "
+            "decompose R @ W_O.",
+            0,
+        ),
+        Mistake(
+            squares_the_strengths,
+            "Your strengths are squares. The eigenvalues of M @ M.T are the squared singular values: take the root.",
+            0,
+        ),
     ),
     variants=(components_by_two_qrs, components_by_eigenvectors),
     probe="ch04.components",
@@ -274,8 +478,8 @@ WHOLE = Exercise(
     groups=tuple(
         Group(f"through {name}", 2, partial(_draw_score, kind=kind), hint=hint)
         for kind, name, hint in (
-            ("q", "queries", "The write is the destination: it meets W_Q first, then W_K transposed."),
-            ("k", "keys", "The write is the source: it meets W_K first, then W_Q transposed."),
+            ("q", "queries", "The write is at the destination: it meets W_Q first, then W_K transposed."),
+            ("k", "keys", "The write is at the source: it meets W_K first, then W_Q transposed."),
             ("v", "values", "The write meets W_V, then W_O."),
         )
     ),
@@ -293,6 +497,48 @@ WHOLE = Exercise(
             0,
         ),
         Mistake(does_not_divide, "You do not divide by the two norms, so large weights look like talk.", 0),
+        Mistake(
+            puts_the_reader_first,
+            "You multiply in the wrong order. The writer comes first: its rows meet the reading matrix from the left, "
+            "W_OV @ M.",
+            0,
+        ),
+        Mistake(
+            exchanges_writer_and_reader,
+            "Writer and reader are exchanged: W_OV is the writer's, the matrix M is the reader's.",
+            0,
+        ),
+        Mistake(
+            divides_by_the_writer_only,
+            "You divide by the writer's norm only. Without the reader's, a reader of large weights seems to listen to "
+            "everybody.",
+            0,
+        ),
+        Mistake(
+            squares_the_norms,
+            "You divide sums of squares and forget the root: the Frobenius norm is the root of the sum of squares.",
+            0,
+        ),
+        Mistake(
+            takes_one_matrix_for_queries_and_keys,
+            'You take the same matrix for "q" and "k". A write that is read by the key meets W_K first: transpose.',
+            4,
+        ),
+        Mistake(
+            turns_the_value_matrix,
+            'Your matrix for "v" is transposed. The write meets W_V first, then W_O: W_V @ W_O as it is.',
+            4,
+        ),
+        Mistake(
+            stops_at_the_first_factor,
+            "You stop at W_Q, W_K or W_V. The formula has the whole product of the reader, such as W_Q @ W_K.T.",
+            0,
+        ),
+        Mistake(
+            turns_the_writer,
+            "Your W_OV is transposed, or W_O @ W_V was meant for column vectors. With rows it is W_V @ W_O.",
+            0,
+        ),
     ),
     variants=(score_by_traces, score_by_einsum),
 )
@@ -334,6 +580,41 @@ SCORES = Exercise(
             "Frobenius norm of the reading matrix.",
             0,
         ),
+        Mistake(
+            divides_by_the_length_of_all_rows,
+            "You divide by the norm of all writes together. Every row is divided by its own length: .norm(dim=1).",
+            0,
+        ),
+        Mistake(
+            leaves_out_the_readers_norm,
+            "You leave the reader's norm out. Then readers of different size cannot be compared: divide by it too.",
+            0,
+        ),
+        Mistake(
+            takes_the_readers_spectral_norm,
+            "You divide by the reader's largest singular value. The formula has the Frobenius norm: M.norm().",
+            0,
+        ),
+        Mistake(
+            squares_the_scores,
+            "You divide sums of squares and forget the root: a norm is the root of the sum of squares.",
+            0,
+        ),
+        Mistake(
+            reads_keys_as_queries_too,
+            'You take the same matrix for "q" and "k". A write that is read by the key meets W_K first: transpose.',
+            4,
+        ),
+        Mistake(
+            reads_values_backwards,
+            'Your matrix for "v" is transposed. The write meets W_V first, then W_O: W_V @ W_O as it is.',
+            4,
+        ),
+        Mistake(
+            reads_with_one_factor,
+            "You stop at W_Q, W_K or W_V. The formula has the whole product of the reader, such as W_Q @ W_K.T.",
+            0,
+        ),
     ),
     variants=(scores_by_loop, scores_without_the_square),
 )
@@ -349,10 +630,23 @@ EDIT = Exercise(
     ),
     groups=(
         Group(
-            "delete", 3, partial(_draw_edit, delete=True), hint="Take the part along the write out of each row of W_O."
+            "delete",
+            2,
+            partial(_draw_edit, gains=(0.0,)),
+            hint="Take the part along the write out of each row of W_O.",
         ),
-        Group("scale", 3, partial(_draw_edit, delete=False), hint="gain 1 changes nothing, gain 0 deletes."),
+        Group("make louder", 2, partial(_draw_edit, gains=(1.7, 3.0)), hint="gain 1 changes nothing, gain 0 deletes."),
+        Group(
+            "turn round", 1, partial(_draw_edit, gains=(-1.0, -0.4)), hint="A negative gain turns the message round."
+        ),
+        Group(
+            "the matrix that was handed in",
+            1,
+            partial(_draw_edit, gains=(2.0,), and_after=True),
+            hint="W_O itself stays as it is: return a new matrix.",
+        ),
     ),
+    probe="ch04.scale_component",
     mistakes=(
         Mistake(
             scales_a_row,
@@ -360,13 +654,66 @@ EDIT = Exercise(
             "singular direction of W_V @ W_O.",
             0,
         ),
-        Mistake(always_deletes, "You delete the component whatever gain says: add gain times it back.", 3),
+        Mistake(always_deletes, "You delete the component whatever gain says: add gain times it back.", 2),
         Mistake(
             takes_away_gain_times,
             "You subtract gain times the component. With gain 1 nothing may change: add (gain - 1) times it.",
             0,
         ),
         Mistake(keeps_only_the_component, "You throw away the rest of the head. Only the one component changes.", 0),
+        Mistake(scales_the_whole_head, "You scale the whole head. Only the one component changes.", 0),
+        Mistake(
+            takes_gain_for_its_distance_from_one,
+            "You add gain times the component to what is there already, so a gain of 1 doubles it: add (gain - 1) "
+            "times it.",
+            0,
+        ),
+        Mistake(
+            turns_the_sign_of_the_change,
+            "The sign is turned: a gain of 0 now doubles the component. Add (gain - 1) times it.",
+            0,
+        ),
+        Mistake(
+            takes_the_read_for_the_write,
+            "You take the component's read. W_O decides what is written: take the part along its write.",
+            0,
+        ),
+        Mistake(
+            counts_components_from_one,
+            "You change the component before the one that is asked for: they are numbered from 0.",
+            0,
+        ),
+        Mistake(
+            counts_from_the_weakest,
+            "You count from the weakest component. Number 0 is the strongest.",
+            0,
+        ),
+        Mistake(
+            takes_a_component_of_the_output_matrix,
+            "You decompose W_O alone. The components are those of W_V @ W_O, and their directions differ.",
+            0,
+        ),
+        Mistake(
+            counts_the_strength_twice,
+            "You multiply by the singular value. W_O @ write holds how strongly the head writes there already.",
+            0,
+        ),
+        Mistake(
+            gives_the_product_back,
+            "You give back W_V @ W_O with the component scaled. Asked for is the new W_O, [d_head, d_model].",
+            0,
+        ),
+        Mistake(
+            forgets_that_a_gain_may_be_negative,
+            "You drop the sign of the gain. A gain of -1 turns the component round: it is no deletion and no copy.",
+            5,
+        ),
+        Mistake(
+            edits_what_was_handed_in,
+            "You change the W_O that was handed in, and in a notebook that is the weight of a model. W_O += ... and "
+            "W_O[...] = ... write into it: start from W_O.clone(), or write W_O + ...",
+            5,
+        ),
     ),
     variants=(edit_by_a_matrix, edit_through_the_product),
 )

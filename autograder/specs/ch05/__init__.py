@@ -17,5 +17,6 @@ CHAPTER = Chapter(
     notebook="working_memory_gating",
     exercises=tuple(module.EXERCISE for module in (oracle, generate, pairs, rules, loss, patch, fraction, transition)),
     page="book/chapters/05_working_memory_gating.html",
+    paper="https://arxiv.org/abs/2402.08211",
     models=("lab-gate",),
 )

@@ -25,5 +25,6 @@ CHAPTER = Chapter(
         schedule.LOOP,
     ),
     page="book/chapters/06_dual_process.html",
+    paper="https://arxiv.org/abs/2406.00053",
     models=("lab-dual", "lab-dual-vanilla", "lab-dual-active", "lab-dual-hidden"),
 )

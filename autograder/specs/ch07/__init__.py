@@ -19,5 +19,6 @@ CHAPTER = Chapter(
         module.EXERCISE for module in (project, inputs, gradients, train, captioning, bootstrap, clipscore, vqa)
     ),
     page="book/chapters/07_image_to_text.html",
+    paper="https://arxiv.org/abs/2209.15162",
     models=("lab-lm-scenes",),
 )

@@ -20,5 +20,6 @@ CHAPTER = Chapter(
         module.EXERCISE for module in (accuracy, zeroshot, level, distractors, convolution, compose, gaps, split, train)
     ),
     page="book/chapters/08_binding_in_clip.html",
+    paper="https://arxiv.org/abs/2212.10537",
     models=("lab-clip",),
 )

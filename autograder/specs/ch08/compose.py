@@ -1,6 +1,9 @@
 """Exercise 8.6, ``compose_phrases``: five ways to make one vector out of two or three words.
 
-- each kind earns its own points, on pairs and on triples of drawn vectors.
+- each kind earns its own points, one for pairs and one for triples of drawn vectors;
+- the answer has to let gradients through, since section 7 trains the vectors through it.
+
+The mistakes and variants use the notebook's own circular_convolution.
 """
 
 from __future__ import annotations
@@ -17,57 +20,115 @@ Rng = np.random.Generator
 
 
 def _draw(rng: Rng, kind: str, n_words: int) -> dict[str, Any]:
-    n, d = 4, 6
+    n, d = 4, 4 + n_words
     arrays = {
         "words": rng.normal(size=(n_words, n, d)),
         "roles": rng.normal(size=(n_words, d)),
         "matrix": rng.normal(size=(n, d, d)),
     }
-    return {"kind": kind} | {name: torch.tensor(value, dtype=torch.float32) for name, value in arrays.items()}
-
-
-def _draw_either(rng: Rng, kind: str) -> dict[str, Any]:
-    return _draw(rng, kind, int(rng.integers(2, 4)))
+    tensors = {name: torch.tensor(value, dtype=torch.float32) for name, value in arrays.items()}
+    return {"kind": kind, "trained": True} | tensors
 
 
 def _draw_unknown(rng: Rng) -> dict[str, Any]:
-    return _draw(rng, str(rng.choice(["Sub", "add", "Tensor"])), 2)
+    return _draw(rng, str(rng.choice(["Sub", "add", "Tensor"])), 2) | {"trained": False}
 
 
 def normalises_the_phrase(kind, words, roles, matrix):
-    def bind(a, b):
-        return torch.fft.irfft(torch.fft.rfft(a) * torch.fft.rfft(b), n=a.shape[-1])
-
     if kind == "Add":
-        phrase = words.sum(0)
-    elif kind == "Mult":
-        phrase = words.prod(0)
-    elif kind == "Conv":
-        phrase = bind(words[-2], words[-1])
-        phrase = phrase if len(words) == 2 else bind(words[0], phrase)
-    elif kind == "RF":
-        phrase = sum(bind(word, role) for word, role in zip(words, roles, strict=True))
-    elif kind == "TL":
+        return torch.nn.functional.normalize(words.sum(0), dim=-1)
+    if kind == "Mult":
+        return torch.nn.functional.normalize(words.prod(0), dim=-1)
+    if kind == "Conv":
+        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
+        return torch.nn.functional.normalize(
+            phrase if len(words) == 2 else circular_convolution(words[0], phrase), dim=-1
+        )  # noqa: F821
+    if kind == "RF":
+        phrase = sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))  # noqa: F821
+        return torch.nn.functional.normalize(phrase, dim=-1)
+    if kind == "TL":
         phrase = torch.einsum("nij,nj->ni", matrix, words[-1])
-        phrase = phrase if len(words) == 2 else words[0] * phrase
-    else:
-        raise ValueError(f"unknown kind {kind!r}")
-    return phrase / phrase.norm(dim=-1, keepdim=True)
+        return torch.nn.functional.normalize(phrase if len(words) == 2 else words[0] * phrase, dim=-1)
+    raise ValueError(f"unknown kind {kind!r}")
 
 
 def gives_all_words_one_role(kind, words, roles, matrix):
-    def bind(a, b):
-        return torch.fft.irfft(torch.fft.rfft(a) * torch.fft.rfft(b), n=a.shape[-1])
-
     if kind == "Add":
         return words.sum(0)
     if kind == "Mult":
         return words.prod(0)
     if kind == "Conv":
-        phrase = bind(words[-2], words[-1])
-        return phrase if len(words) == 2 else bind(words[0], phrase)
+        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
     if kind == "RF":
-        return sum(bind(word, roles[0]) for word in words)
+        return sum(circular_convolution(word, roles[0].expand_as(word)) for word in words)  # noqa: F821
+    if kind == "TL":
+        phrase = torch.einsum("nij,nj->ni", matrix, words[-1])
+        return phrase if len(words) == 2 else words[0] * phrase
+    raise ValueError(f"unknown kind {kind!r}")
+
+
+def multiplies_by_the_roles(kind, words, roles, matrix):
+    if kind == "Add":
+        return words.sum(0)
+    if kind == "Mult":
+        return words.prod(0)
+    if kind == "Conv":
+        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
+    if kind == "RF":
+        return sum(word * role for word, role in zip(words, roles, strict=True))
+    if kind == "TL":
+        phrase = torch.einsum("nij,nj->ni", matrix, words[-1])
+        return phrase if len(words) == 2 else words[0] * phrase
+    raise ValueError(f"unknown kind {kind!r}")
+
+
+def turns_the_roles_round(kind, words, roles, matrix):
+    if kind == "Add":
+        return words.sum(0)
+    if kind == "Mult":
+        return words.prod(0)
+    if kind == "Conv":
+        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
+    if kind == "RF":
+        pairs = zip(words, reversed(roles), strict=True)
+        return sum(circular_convolution(word, role.expand_as(word)) for word, role in pairs)  # noqa: F821
+    if kind == "TL":
+        phrase = torch.einsum("nij,nj->ni", matrix, words[-1])
+        return phrase if len(words) == 2 else words[0] * phrase
+    raise ValueError(f"unknown kind {kind!r}")
+
+
+def convolves_the_filled_roles(kind, words, roles, matrix):
+    if kind == "Add":
+        return words.sum(0)
+    if kind == "Mult":
+        return words.prod(0)
+    if kind == "Conv":
+        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
+    if kind == "RF":
+        filled = [circular_convolution(w, r.expand_as(w)) for w, r in zip(words, roles, strict=True)]  # noqa: F821
+        phrase = circular_convolution(filled[-2], filled[-1])  # noqa: F821
+        return phrase if len(words) == 2 else circular_convolution(filled[0], phrase)  # noqa: F821
+    if kind == "TL":
+        phrase = torch.einsum("nij,nj->ni", matrix, words[-1])
+        return phrase if len(words) == 2 else words[0] * phrase
+    raise ValueError(f"unknown kind {kind!r}")
+
+
+def convolves_two_words_of_three(kind, words, roles, matrix):
+    if kind == "Add":
+        return words.sum(0)
+    if kind == "Mult":
+        return words.prod(0)
+    if kind == "Conv":
+        return circular_convolution(words[0], words[1])  # noqa: F821
+    if kind == "RF":
+        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))  # noqa: F821
     if kind == "TL":
         phrase = torch.einsum("nij,nj->ni", matrix, words[-1])
         return phrase if len(words) == 2 else words[0] * phrase
@@ -75,18 +136,15 @@ def gives_all_words_one_role(kind, words, roles, matrix):
 
 
 def multiplies_from_the_left(kind, words, roles, matrix):
-    def bind(a, b):
-        return torch.fft.irfft(torch.fft.rfft(a) * torch.fft.rfft(b), n=a.shape[-1])
-
     if kind == "Add":
         return words.sum(0)
     if kind == "Mult":
         return words.prod(0)
     if kind == "Conv":
-        phrase = bind(words[-2], words[-1])
-        return phrase if len(words) == 2 else bind(words[0], phrase)
+        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
     if kind == "RF":
-        return sum(bind(word, role) for word, role in zip(words, roles, strict=True))
+        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))  # noqa: F821
     if kind == "TL":
         phrase = torch.einsum("nj,nji->ni", words[-1], matrix)
         return phrase if len(words) == 2 else words[0] * phrase
@@ -94,39 +152,131 @@ def multiplies_from_the_left(kind, words, roles, matrix):
 
 
 def applies_the_matrix_to_the_first_word(kind, words, roles, matrix):
-    def bind(a, b):
-        return torch.fft.irfft(torch.fft.rfft(a) * torch.fft.rfft(b), n=a.shape[-1])
-
     if kind == "Add":
         return words.sum(0)
     if kind == "Mult":
         return words.prod(0)
     if kind == "Conv":
-        phrase = bind(words[-2], words[-1])
-        return phrase if len(words) == 2 else bind(words[0], phrase)
+        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
     if kind == "RF":
-        return sum(bind(word, role) for word, role in zip(words, roles, strict=True))
+        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))  # noqa: F821
     if kind == "TL":
         phrase = torch.einsum("nij,nj->ni", matrix, words[0])
         return phrase if len(words) == 2 else words[-1] * phrase
     raise ValueError(f"unknown kind {kind!r}")
 
 
-def takes_an_unknown_kind_for_the_last(kind, words, roles, matrix):
-    def bind(a, b):
-        return torch.fft.irfft(torch.fft.rfft(a) * torch.fft.rfft(b), n=a.shape[-1])
-
+def applies_the_matrix_to_the_subject(kind, words, roles, matrix):
     if kind == "Add":
         return words.sum(0)
     if kind == "Mult":
         return words.prod(0)
     if kind == "Conv":
-        phrase = bind(words[-2], words[-1])
-        return phrase if len(words) == 2 else bind(words[0], phrase)
+        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
     if kind == "RF":
-        return sum(bind(word, role) for word, role in zip(words, roles, strict=True))
+        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))  # noqa: F821
+    if kind == "TL":
+        if len(words) == 2:
+            return torch.einsum("nij,nj->ni", matrix, words[1])
+        return torch.einsum("nij,nj->ni", matrix, words[0]) * words[2]
+    raise ValueError(f"unknown kind {kind!r}")
+
+
+def applies_the_matrix_to_the_relation(kind, words, roles, matrix):
+    if kind == "Add":
+        return words.sum(0)
+    if kind == "Mult":
+        return words.prod(0)
+    if kind == "Conv":
+        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
+    if kind == "RF":
+        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))  # noqa: F821
+    if kind == "TL":
+        phrase = torch.einsum("nij,nj->ni", matrix, words[1])
+        return phrase if len(words) == 2 else words[0] * phrase
+    raise ValueError(f"unknown kind {kind!r}")
+
+
+def multiplies_by_the_adjective(kind, words, roles, matrix):
+    if kind == "Add":
+        return words.sum(0)
+    if kind == "Mult":
+        return words.prod(0)
+    if kind == "Conv":
+        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
+    if kind == "RF":
+        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))  # noqa: F821
+    if kind == "TL":
+        phrase = torch.einsum("nij,nj->ni", matrix, words[-1])
+        return words[0] * phrase
+    raise ValueError(f"unknown kind {kind!r}")
+
+
+def multiplies_by_the_relation(kind, words, roles, matrix):
+    if kind == "Add":
+        return words.sum(0)
+    if kind == "Mult":
+        return words.prod(0)
+    if kind == "Conv":
+        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
+    if kind == "RF":
+        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))  # noqa: F821
+    if kind == "TL":
+        phrase = torch.einsum("nij,nj->ni", matrix, words[-1])
+        return words[:-1].prod(0) * phrase if len(words) == 3 else phrase
+    raise ValueError(f"unknown kind {kind!r}")
+
+
+def takes_one_matrix_for_all(kind, words, roles, matrix):
+    if kind == "Add":
+        return words.sum(0)
+    if kind == "Mult":
+        return words.prod(0)
+    if kind == "Conv":
+        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
+    if kind == "RF":
+        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))  # noqa: F821
+    if kind == "TL":
+        phrase = words[-1] @ matrix[0].T
+        return phrase if len(words) == 2 else words[0] * phrase
+    raise ValueError(f"unknown kind {kind!r}")
+
+
+def takes_an_unknown_kind_for_the_last(kind, words, roles, matrix):
+    if kind == "Add":
+        return words.sum(0)
+    if kind == "Mult":
+        return words.prod(0)
+    if kind == "Conv":
+        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
+    if kind == "RF":
+        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))  # noqa: F821
     phrase = torch.einsum("nij,nj->ni", matrix, words[-1])
     return phrase if len(words) == 2 else words[0] * phrase
+
+
+def cuts_the_gradients_off(kind, words, roles, matrix):
+    if kind == "Add":
+        return words.detach().sum(0)
+    if kind == "Mult":
+        return words.detach().prod(0)
+    if kind == "Conv":
+        phrase = circular_convolution(words[-2].detach(), words[-1].detach())  # noqa: F821
+        return phrase if len(words) == 2 else circular_convolution(words[0].detach(), phrase)  # noqa: F821
+    if kind == "RF":
+        pairs = zip(words.detach(), roles, strict=True)
+        return sum(circular_convolution(word, role.expand_as(word)) for word, role in pairs)  # noqa: F821
+    if kind == "TL":
+        phrase = torch.einsum("nij,nj->ni", matrix, words[-1].detach())
+        return phrase if len(words) == 2 else words[0].detach() * phrase
+    raise ValueError(f"unknown kind {kind!r}")
 
 
 def composed_with_a_table(kind, words, roles, matrix):
@@ -174,11 +324,14 @@ def composed_row_by_row(kind, words, roles, matrix):
 
 
 _HINTS = {
-    "Add": "The sum of all words.",
-    "Mult": "The product of all words, entry by entry.",
-    "Conv": "s ∗ (r ∗ o) for three words; your circular_convolution does one ∗.",
-    "RF": "Every word is convolved with the role of its own place, and the results are added.",
-    "TL": "Two words: matrix times noun. Three: subject times (matrix times object), entry by entry.",
+    "Add": ("The sum of all words.", "The sum of all words."),
+    "Mult": ("The product of all words, entry by entry.", "The product of all words, entry by entry."),
+    "Conv": ("a ∗ n, by your circular_convolution.", "s ∗ (r ∗ o): your circular_convolution does one ∗ of the two."),
+    "RF": ("Every word is convolved with the role of its own place, and the results are added.",) * 2,
+    "TL": (
+        "The adjective's matrix times the noun. The adjective has no other vector here.",
+        "The subject times (the relation's matrix times the object), entry by entry; words[1] is not used.",
+    ),
 }
 
 EXERCISE = Exercise(
@@ -192,7 +345,16 @@ EXERCISE = Exercise(
         paper="Section on compositional distributional semantics models: Add, Mult, Conv, RF, TL.",
     ),
     groups=(
-        *(Group(kind, 2, partial(_draw_either, kind=kind), cases=4, hint=hint) for kind, hint in _HINTS.items()),
+        *(
+            Group(
+                f"{kind}, {'two' if n_words == 2 else 'three'} words",
+                1,
+                partial(_draw, kind=kind, n_words=n_words),
+                hint=hint,
+            )
+            for kind, hints in _HINTS.items()
+            for n_words, hint in zip((2, 3), hints, strict=True)
+        ),
         Group(
             "an unknown kind",
             1,
@@ -204,15 +366,36 @@ EXERCISE = Exercise(
     mistakes=(
         Mistake(
             normalises_the_phrase,
-            "Your phrases have length 1. In these models the image is normalised and the phrase is not: its length is "
+            "Your phrases have norm 1. In these models the image is normalised and the phrase is not: its norm is "
             "part of what is learned.",
             1,
         ),
         Mistake(
             gives_all_words_one_role,
-            "All words get the first role in RF. Then the sum does not say which word fills which role, and RF is Add "
-            "in disguise: word i goes with roles[i].",
+            "All words get the first role in RF. Then the sum does not say which word fills which role, and RF is "
+            "Add in disguise: word i goes with roles[i].",
             9,
+        ),
+        Mistake(
+            multiplies_by_the_roles,
+            "In RF you multiply words by their roles entry by entry. They are bound by circular convolution, ∗.",
+            9,
+        ),
+        Mistake(
+            turns_the_roles_round,
+            "In RF the roles are in reverse order: word i goes with roles[i].",
+            9,
+        ),
+        Mistake(
+            convolves_the_filled_roles,
+            "In RF you convolve the words in their roles with one another. Each word is convolved with its role; "
+            "the results are added.",
+            9,
+        ),
+        Mistake(
+            convolves_two_words_of_three,
+            "In Conv the third word is missing: s ∗ (r ∗ o) needs a second ∗.",
+            10,
         ),
         Mistake(
             multiplies_from_the_left,
@@ -221,8 +404,35 @@ EXERCISE = Exercise(
         ),
         Mistake(
             applies_the_matrix_to_the_first_word,
-            "In TL you apply the matrix to the first word. It belongs to the adjective or the relation, and acts on "
-            "the last word, the noun or the object.",
+            "In TL you apply the matrix to the first word. It belongs to the adjective or the relation, and acts "
+            "on the last word, the noun or the object.",
+            9,
+        ),
+        Mistake(
+            applies_the_matrix_to_the_subject,
+            "In TL with three words you apply the matrix to the subject. It acts on the object: s ⊙ (R o).",
+            10,
+        ),
+        Mistake(
+            applies_the_matrix_to_the_relation,
+            "In TL with three words you apply the matrix to the relation's own vector. It is the relation: it "
+            "acts on the object, the last word.",
+            10,
+        ),
+        Mistake(
+            multiplies_by_the_adjective,
+            "In TL with two words you multiply by words[0] as well. The adjective is its matrix and nothing else: A n.",
+            10,
+        ),
+        Mistake(
+            multiplies_by_the_relation,
+            "In TL with three words you multiply by the relation's vector as well. The relation is its matrix and "
+            "nothing else: s ⊙ (R o).",
+            10,
+        ),
+        Mistake(
+            takes_one_matrix_for_all,
+            "In TL every phrase of the batch gets the first matrix. Row i has matrix[i].",
             9,
         ),
         Mistake(
@@ -230,6 +440,13 @@ EXERCISE = Exercise(
             "An unknown kind gives an answer. Raise ValueError, or a misspelt kind will go unnoticed.",
             10,
         ),
+        Mistake(
+            cuts_the_gradients_off,
+            "The numbers are right, and no gradient gets through to the words (detach, .data, .tolist() or "
+            "numpy). Section 7 trains them through this function: stay in torch, and detach nothing.",
+            1,
+        ),
     ),
     variants=(composed_with_a_table, composed_row_by_row),
+    probe="ch08.phrases",
 )

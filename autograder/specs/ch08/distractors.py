@@ -1,6 +1,6 @@
 """Exercise 8.4, ``relation_distractors``: false captions that are as close to the truth as can be.
 
-- drawn triples with relations that have an opposite.
+- drawn triples with relations that have an opposite; in one group a relation is also part of a noun ("on", "cone").
 """
 
 from __future__ import annotations
@@ -17,9 +17,14 @@ _LAB = ["square", "ring", "cross"]
 _PAPER = ["cube", "sphere", "cylinder"]
 
 
-def _draw(rng: Rng, nouns: list[str], relations: list[str]) -> dict[str, Any]:
+def _draw_cone(rng: Rng) -> dict[str, Any]:
+    other, third = (str(x) for x in rng.permutation(["cube", "sphere"]))
+    subject, thing = (str(x) for x in rng.permutation(["cone", other]))
+    return {"subject": subject, "relation": "on", "object": thing, "opposite": "under", "third": third}
+
+
+def _draw(rng: Rng, nouns: list[str], relation: str, opposite: str) -> dict[str, Any]:
     subject, thing, third = (str(x) for x in rng.permutation(nouns))
-    relation, opposite = (str(x) for x in rng.permutation(relations))
     return {"subject": subject, "relation": relation, "object": thing, "opposite": opposite, "third": third}
 
 
@@ -68,6 +73,34 @@ def lists_the_true_caption_too(subject, relation, object, opposite, third):
     ]
 
 
+def writes_left_and_right(subject, relation, object, opposite, third):
+    return [
+        f"{object} left {subject}",
+        f"{subject} right {object}",
+        f"{third} left {object}",
+        f"{subject} left {third}",
+    ]
+
+
+def turns_the_relation_of_the_absent(subject, relation, object, opposite, third):
+    return [
+        f"{object} {relation} {subject}",
+        f"{subject} {opposite} {object}",
+        f"{third} {opposite} {object}",
+        f"{subject} {opposite} {third}",
+    ]
+
+
+def replaces_letters(subject, relation, object, opposite, third):
+    true = f"{subject} {relation} {object}"
+    return [
+        f"{object} {relation} {subject}",
+        true.replace(relation, opposite),
+        true.replace(subject, third),
+        true.replace(object, third),
+    ]
+
+
 def joined_from_tuples(subject, relation, object, opposite, third):
     triples = [
         (object, relation, subject),
@@ -99,17 +132,26 @@ EXERCISE = Exercise(
         paper="The relational setting: two true captions a scene, four distractors each.",
     ),
     groups=(
-        Group(
-            "left and right",
-            3,
-            partial(_draw, nouns=_LAB, relations=["left", "right"]),
-            hint="Four captions, each false of a scene with a R b and nothing else: b R a, a R' b, c R b, a R c.",
+        *(
+            Group(
+                f"{relation} of",
+                2,
+                partial(_draw, nouns=_LAB, relation=relation, opposite=opposite),
+                hint="Four captions, each false of a scene with a R b and nothing else: b R a, a R' b, c R b, a R c.",
+            )
+            for relation, opposite in (("left", "right"), ("right", "left"))
         ),
         Group(
-            "in front and behind",
-            3,
-            partial(_draw, nouns=_PAPER, relations=["front", "behind"]),
+            "behind",
+            1,
+            partial(_draw, nouns=_PAPER, relation="behind", opposite="front"),
             hint="The same four, in the same order, for any nouns and relations.",
+        ),
+        Group(
+            "on a cone",
+            1,
+            _draw_cone,
+            hint="The same four, in the same order, made of whole words.",
         ),
     ),
     mistakes=(
@@ -136,6 +178,21 @@ EXERCISE = Exercise(
             "A thing is related to itself in two of your captions. They are false by grammar, whatever the scene: use "
             "the third noun.",
             0,
+        ),
+        Mistake(
+            writes_left_and_right,
+            "You write left and right yourself. Use relation and opposite: the true caption may say right, or behind.",
+            2,
+        ),
+        Mistake(
+            turns_the_relation_of_the_absent,
+            "In the last two you turn the relation as well. Change one thing at a time: c R b, and a R c.",
+            0,
+        ),
+        Mistake(
+            replaces_letters,
+            "caption.replace changes letters inside other words, too: the on of cone. Build captions from their words.",
+            5,
         ),
         Mistake(lists_the_true_caption_too, "Your list begins with the true caption: only false ones are asked.", 0),
     ),

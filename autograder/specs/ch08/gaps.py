@@ -79,6 +79,54 @@ def turns_the_second_gap(kind, images, a, b, relations, roles, matrices):
     return torch.stack(gaps, 1)
 
 
+def takes_the_other_relation(kind, images, a, b, relations, roles, matrices):
+    scores = []
+    for i in range(2):
+        phrase = torch.stack([a, relations[i].expand_as(a), b])
+        scores.append((compose_phrases(kind, phrase, roles, matrices[i].expand(len(a), -1, -1)) * images).sum(-1))  # noqa: F821
+    return torch.stack([scores[0] - scores[1], scores[1] - scores[0]], 1)
+
+
+def puts_the_relation_last(kind, images, a, b, relations, roles, matrices):
+    gaps = []
+    for i in range(2):
+        matrix = matrices[i].expand(len(a), -1, -1)
+        one = compose_phrases(kind, torch.stack([a, b, relations[i].expand_as(a)]), roles, matrix)  # noqa: F821
+        other = compose_phrases(kind, torch.stack([b, a, relations[i].expand_as(a)]), roles, matrix)  # noqa: F821
+        gaps.append(((one - other) * images).sum(-1))
+    return torch.stack(gaps, 1)
+
+
+def takes_cosines(kind, images, a, b, relations, roles, matrices):
+    gaps = []
+    for i in range(2):
+        matrix = matrices[i].expand(len(a), -1, -1)
+        one = compose_phrases(kind, torch.stack([a, relations[i].expand_as(a), b]), roles, matrix)  # noqa: F821
+        other = compose_phrases(kind, torch.stack([b, relations[i].expand_as(a), a]), roles, matrix)  # noqa: F821
+        gaps.append(torch.cosine_similarity(one, images) - torch.cosine_similarity(other, images))
+    return torch.stack(gaps, 1)
+
+
+def adds_up_over_images(kind, images, a, b, relations, roles, matrices):
+    gaps = []
+    for i in range(2):
+        matrix = matrices[i].expand(len(a), -1, -1)
+        one = compose_phrases(kind, torch.stack([a, relations[i].expand_as(a), b]), roles, matrix)  # noqa: F821
+        other = compose_phrases(kind, torch.stack([b, relations[i].expand_as(a), a]), roles, matrix)  # noqa: F821
+        gaps.append(((one - other) @ images.T).sum(-1))
+    return torch.stack(gaps, 1)
+
+
+def exchanges_the_columns(kind, images, a, b, relations, roles, matrices):
+    gaps = []
+    for i in (1, 0):
+        matrix = matrices[i].expand(len(a), -1, -1)
+        one = compose_phrases(kind, torch.stack([a, relations[i].expand_as(a), b]), roles, matrix)  # noqa: F821
+        other = compose_phrases(kind, torch.stack([b, relations[i].expand_as(a), a]), roles, matrix)  # noqa: F821
+        gaps.append(((one - other) * images).sum(-1))
+    return torch.stack(gaps, 1)
+
+
 def gaps_from_four_scores(kind, images, a, b, relations, roles, matrices):
     def score(first, which, second):
         words = torch.stack([first, relations[which].repeat(len(first), 1), second])
@@ -108,7 +156,7 @@ EXERCISE = Exercise(
         title="Prove by test who can tell the order",
         difficulty=3,
         minutes=15,
-        why="No training can give a model what its algebra rules out. A test on random vectors settles it in a "
+        why="No training can give a model what its algebra rules out. A test on random vectors shows it in a "
         "millisecond, where a table of accuracies would leave doubt.",
         paper="The relational setting; the pattern of the role-filler model is this course's own observation.",
     ),
@@ -160,6 +208,32 @@ EXERCISE = Exercise(
             turns_the_second_gap,
             "Your second column has the wrong sign. Both columns are a R b minus b R a, whatever is true of the scene.",
             2,
+        ),
+        Mistake(
+            takes_the_other_relation,
+            "You compare a R b with a R' b: the nouns stay and the relation turns. Then even Add seems to tell them "
+            "apart, since the words differ. Keep the relation, exchange the nouns.",
+            0,
+        ),
+        Mistake(
+            puts_the_relation_last,
+            "The relation stands last in your phrases. compose_phrases wants subject, relation, object.",
+            2,
+        ),
+        Mistake(
+            takes_cosines,
+            "You divide by the norms of the phrases. A score is the dot product with the phrase as it is.",
+            2,
+        ),
+        Mistake(
+            adds_up_over_images,
+            "You score every phrase on all images and add up. Phrase i belongs to image i alone.",
+            2,
+        ),
+        Mistake(
+            exchanges_the_columns,
+            "Your columns are exchanged: left is column 0, right is column 1.",
+            5,
         ),
     ),
     variants=(gaps_from_four_scores, gaps_image_by_image),

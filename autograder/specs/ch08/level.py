@@ -32,16 +32,18 @@ def _draw(rng: Rng, setting: str) -> dict[str, Any]:
 
 
 def _draw_uneven(rng: Rng) -> dict[str, Any]:
-    """Questions with two to six candidates and captions of one to four words, the true one not always the best."""
-    vocabulary = ["red", "green", "blue", "square", "ring", "cross", "left", "right", "small", "large"]
+    """Questions with two to six candidates of one to four words each, the true one not always the best.
+
+    Some words are part of another one ("ring" of "string"), and captions of one question differ in length.
+    """
+    vocabulary = ["red", "infrared", "blue", "square", "ring", "string", "cross", "left", "right", "upright"]
     present, candidates = [], []
-    for _ in range(10):
+    for _ in range(20):
         present.append(sorted(rng.choice(vocabulary, size=4, replace=False).tolist()))
-        length = int(rng.integers(1, 5))
         # No word twice in a caption: whether it would count twice is not what is asked here.
         candidates.append(
             [
-                " ".join(rng.choice(vocabulary, size=length, replace=False).tolist())
+                " ".join(rng.choice(vocabulary, size=int(rng.integers(1, 5)), replace=False).tolist())
                 for _ in range(int(rng.integers(2, 7)))
             ]
         )
@@ -83,6 +85,55 @@ def counts_letters_instead_of_words(present, candidates):
         best = [count == max(counts) for count in counts]
         total += best[0] / sum(best)
     return total / len(candidates)
+
+
+def takes_the_share_of_words(present, candidates):
+    total = 0.0
+    for words, captions in zip(present, candidates, strict=True):
+        shares = [sum(w in words for w in caption.split()) / len(caption.split()) for caption in captions]
+        total += (shares[0] == max(shares)) / shares.count(max(shares))
+    return total / len(candidates)
+
+
+def looks_for_words_inside_the_caption(present, candidates):
+    total = 0.0
+    for words, captions in zip(present, candidates, strict=True):
+        counts = [sum(word in caption for word in words) for caption in captions]
+        total += (counts[0] == max(counts)) / counts.count(max(counts))
+    return total / len(candidates)
+
+
+def looks_for_words_inside_words(present, candidates):
+    total = 0.0
+    for words, captions in zip(present, candidates, strict=True):
+        counts = [sum(word in " ".join(words) for word in caption.split()) for caption in captions]
+        total += (counts[0] == max(counts)) / counts.count(max(counts))
+    return total / len(candidates)
+
+
+def shares_the_point_whoever_is_best(present, candidates):
+    total = 0.0
+    for words, captions in zip(present, candidates, strict=True):
+        counts = [sum(word in words for word in caption.split()) for caption in captions]
+        total += 1 / counts.count(max(counts))
+    return total / len(candidates)
+
+
+def knows_the_words_of_all_scenes(present, candidates):
+    known = {word for words in present for word in words}
+    total = 0.0
+    for captions in candidates:
+        counts = [sum(word in known for word in caption.split()) for caption in captions]
+        total += (counts[0] == max(counts)) / counts.count(max(counts))
+    return total / len(candidates)
+
+
+def gives_the_number_of_points(present, candidates):
+    total = 0.0
+    for words, captions in zip(present, candidates, strict=True):
+        counts = [sum(word in words for word in caption.split()) for caption in captions]
+        total += (counts[0] == max(counts)) / counts.count(max(counts))
+    return total
 
 
 def level_by_the_notebooks_accuracy(present, candidates):
@@ -129,14 +180,15 @@ EXERCISE = Exercise(
             "other questions",
             2,
             _draw_uneven,
-            hint="Numbers of candidates and words vary; captions are compared by how many of their words are present.",
+            hint="Numbers of candidates and of words vary; a caption's score is the number (not the share) of its "
+            "words that are present, word by word.",
         ),
     ),
     mistakes=(
         Mistake(
             gives_chance,
             "You give chance, one in the number of candidates. This detector sees the scene, and throws out whatever "
-            "has a word that is not there.",
+            "has a word that is not there. (If you did compare words: a caption has to be split into them first.)",
             0,
         ),
         Mistake(
@@ -160,6 +212,38 @@ EXERCISE = Exercise(
         Mistake(
             counts_letters_instead_of_words,
             "You compare letters: take caption.split() before you count.",
+            0,
+        ),
+        Mistake(
+            takes_the_share_of_words,
+            "You score a caption by the *share* of its words that are there. Asked for is their number.",
+            6,
+        ),
+        Mistake(
+            looks_for_words_inside_the_caption,
+            "`word in caption` looks for letters in a string, and finds ring in string. Compare with caption.split().",
+            6,
+        ),
+        Mistake(
+            looks_for_words_inside_words,
+            "You join the words of the scene to one string and look for letters in it: ring is found in string. "
+            "Compare with the list of words.",
+            6,
+        ),
+        Mistake(
+            shares_the_point_whoever_is_best,
+            "You give one over the number of best captions even where the true one is not among them: then the "
+            "question counts 0.",
+            6,
+        ),
+        Mistake(
+            knows_the_words_of_all_scenes,
+            "You compare with the words of all scenes together. Caption by caption, only present[i] counts.",
+            0,
+        ),
+        Mistake(
+            gives_the_number_of_points,
+            "You add the points up and do not divide by the number of questions.",
             0,
         ),
     ),

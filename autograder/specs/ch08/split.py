@@ -37,6 +37,25 @@ def _draw(rng: Rng, count: int, parts: list[str]) -> dict[str, Any]:
     }
 
 
+def _draw_as_many_as_can_be(rng: Rng) -> dict[str, Any]:
+    """Another world, 6 colours and 2 shapes, and the largest n_held that the order allows.
+
+    The last pair of the order is held out, too: its shape is seen in pairs that come before it and were passed over.
+    """
+    pairs = [[c, s] for c in range(6) for s in range(2)]
+    while True:
+        order = [pairs[i] for i in rng.permutation(len(pairs))]
+        held: list[list[int]] = []
+        for pair in order:
+            rest = [p for p in order if p not in held and p != pair]
+            if {pair[0]} <= {p[0] for p in rest} and {pair[1]} <= {p[1] for p in rest}:
+                held.append(pair)
+        if order[-1] in held and held != order[: len(held)]:
+            scenes = {"colours": rng.integers(0, 6, size=(20, 1)), "shapes": rng.integers(0, 2, size=(20, 1))}
+            tensors = {name: torch.tensor(value) for name, value in scenes.items()}
+            return {**tensors, "order": order, "n_held": len(held), "parts": ["held_out"]}
+
+
 def _draw_impossible(rng: Rng) -> dict[str, Any]:
     case = _draw(rng, 1, ["held_out"])
     return {**case, "n_held": int(rng.integers(10, 13))}
@@ -71,6 +90,56 @@ def looks_after_colours_alone(colours, shapes, order, n_held):
         ]
     )
     return {"held_out": held, "train": is_held.sum(1) == 0, "test": is_held.sum(1) == 1}
+
+
+def forgets_the_pairs_that_were_passed_over(colours, shapes, order, n_held):
+    held = []
+    for place, (c, s) in enumerate(order):
+        rest = order[place + 1 :]
+        if len(held) < n_held and any(p[0] == c for p in rest) and any(p[1] == s for p in rest):
+            held.append((c, s))
+    if n_held > len(order) - max(len({p[0] for p in order}), len({p[1] for p in order})):
+        raise ValueError("so many pairs cannot be held out")
+    number = sum(((colours == c) & (shapes == s)).sum(1) for c, s in held)
+    return {"held_out": held, "train": number == 0, "test": number == 1}
+
+
+def counts_on_eight_colours_and_three_shapes(colours, shapes, order, n_held):
+    of_colour, of_shape, held = [3] * 8, [8] * 3, []
+    for c, s in order:
+        if len(held) < n_held and of_colour[c] > 1 and of_shape[s] > 1:
+            held.append((c, s))
+            of_colour[c] -= 1
+            of_shape[s] -= 1
+    if n_held > len(order) - max(len({p[0] for p in order}), len({p[1] for p in order})):
+        raise ValueError("so many pairs cannot be held out")
+    number = sum(((colours == c) & (shapes == s)).sum(1) for c, s in held)
+    return {"held_out": held, "train": number == 0, "test": number == 1}
+
+
+def looks_for_colour_and_shape_anywhere(colours, shapes, order, n_held):
+    held = []
+    for pair in order:
+        rest = [p for p in order if p not in held and p != pair]
+        if len(held) < n_held and any(p[0] == pair[0] for p in rest) and any(p[1] == pair[1] for p in rest):
+            held.append(pair)
+    if len(held) < n_held:
+        raise ValueError("so many pairs cannot be held out")
+    number = sum(((colours == c).any(1) & (shapes == s).any(1)).long() for c, s in held)
+    return {"held_out": held, "train": number == 0, "test": number == 1}
+
+
+def looks_for_words_of_held_out_pairs(colours, shapes, order, n_held):
+    held = []
+    for pair in order:
+        rest = [p for p in order if p not in held and p != pair]
+        if len(held) < n_held and any(p[0] == pair[0] for p in rest) and any(p[1] == pair[1] for p in rest):
+            held.append(pair)
+    if len(held) < n_held:
+        raise ValueError("so many pairs cannot be held out")
+    words = torch.tensor(held)
+    number = (torch.isin(colours, words[:, 0]) & torch.isin(shapes, words[:, 1])).sum(1)
+    return {"held_out": held, "train": number == 0, "test": number == 1}
 
 
 def looks_at_the_first_object_alone(colours, shapes, order, n_held):
@@ -187,9 +256,17 @@ EXERCISE = Exercise(
     groups=(
         Group(
             "which pairs",
-            3,
+            2,
             partial(_draw, count=1, parts=["held_out"]),
-            hint="In the given order, hold a pair out unless its colour or its shape would lose its last seen pair.",
+            hint="In the given order, hold a pair out unless its colour or its shape would lose its last seen pair; "
+            "then go on with the next.",
+        ),
+        Group(
+            "as many pairs as can be",
+            1,
+            _draw_as_many_as_can_be,
+            hint="This world has other colours and shapes. A pair that was passed over is seen, and counts for its "
+            "colour and for its shape.",
         ),
         Group(
             "scenes of one object",
@@ -222,6 +299,30 @@ EXERCISE = Exercise(
             looks_after_colours_alone,
             "You look after colours and not after shapes: a shape may be left without any seen pair.",
             1,
+        ),
+        Mistake(
+            forgets_the_pairs_that_were_passed_over,
+            "You look at the pairs that come later in the order alone. A pair that was passed over stays seen: it "
+            "counts for its colour and its shape, too.",
+            8,
+        ),
+        Mistake(
+            counts_on_eight_colours_and_three_shapes,
+            "You count on 8 colours and 3 shapes. The order may be of another world: count the pairs in it.",
+            1,
+        ),
+        Mistake(
+            looks_for_colour_and_shape_anywhere,
+            "You take a scene for held out if the pair's colour is anywhere in it and its shape anywhere: red ring and "
+            "blue square are no red square. Colour and shape have to belong to one object: (...) & (...) first, then "
+            "sum or any over objects.",
+            6,
+        ),
+        Mistake(
+            looks_for_words_of_held_out_pairs,
+            "You look for a colour of any held-out pair together with a shape of any. With red square and blue ring "
+            "held out, red ring is a seen pair: compare pair by pair.",
+            4,
         ),
         Mistake(
             looks_at_the_first_object_alone,

@@ -18,6 +18,7 @@ from mechanisms.data.scenes import objects
 
 Rng = np.random.Generator
 AT_LEAST = {"shape": 0.75, "colour": 0.75}
+LOSS_AT_MOST = 0.5  # the reference comes to 0.18 to 0.25
 STEPS = 80
 
 
@@ -40,7 +41,12 @@ def _draw(rng: Rng) -> dict[str, Any]:
         "images": images,
         "captions": captions,
         "steps": STEPS,
-        "held_out": {"images": new_images, "captions": new_captions, "at_least": AT_LEAST},
+        "held_out": {
+            "images": new_images,
+            "captions": new_captions,
+            "at_least": AT_LEAST,
+            "loss_at_most": LOSS_AT_MOST,
+        },
     }
 
 
@@ -64,6 +70,33 @@ def takes_the_last_candidate_for_true(images, captions, steps):
         rows = torch.randint(len(images), (128,))
         scores = (words[captions[rows]].sum(2) * images[rows, None]).sum(-1)
         loss = torch.nn.functional.cross_entropy(scores, torch.full((128,), 4))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return words.detach()
+
+
+def climbs_the_loss(images, captions, steps):
+    words = torch.randn(14, images.shape[1], requires_grad=True)
+    optimizer = torch.optim.Adam([words], lr=0.05)
+    for _ in range(steps):
+        rows = torch.randint(len(images), (128,))
+        scores = (words[captions[rows]].sum(2) * images[rows, None]).sum(-1)
+        loss = -torch.nn.functional.cross_entropy(scores, torch.zeros(128, dtype=torch.long))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return words.detach()
+
+
+def normalises_the_phrases(images, captions, steps):
+    words = torch.randn(14, images.shape[1], requires_grad=True)
+    optimizer = torch.optim.Adam([words], lr=0.05)
+    for _ in range(steps):
+        rows = torch.randint(len(images), (128,))
+        phrases = torch.nn.functional.normalize(words[captions[rows]].sum(2), dim=-1)
+        scores = (phrases * images[rows, None]).sum(-1)
+        loss = torch.nn.functional.cross_entropy(scores, torch.zeros(128, dtype=torch.long))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -160,6 +193,19 @@ EXERCISE = Exercise(
             takes_the_last_candidate_for_true,
             "Your vectors prefer what is wrong: they are right less often than a guess. The true candidate is in "
             "column 0, so the target of the cross-entropy is 0.",
+            0,
+        ),
+        Mistake(
+            climbs_the_loss,
+            "Your vectors avoid the true caption: they are right less often than a guess, for shapes and for colours. "
+            "The sign of the loss is wrong (cross_entropy already has its minus).",
+            0,
+        ),
+        Mistake(
+            normalises_the_phrases,
+            "Your vectors order the captions, and the size of the scores is wrong: the cross-entropy on new scenes is "
+            "too high. Was the phrase normalised in training, or a softmax taken before the cross-entropy, which takes "
+            "its own?",
             0,
         ),
         Mistake(

@@ -27,4 +27,5 @@ CHAPTER = Chapter(
     ),
     models=(),
     page="book/chapters/09_pretraining_budgets.html",
+    paper="https://arxiv.org/abs/2410.23261",
 )

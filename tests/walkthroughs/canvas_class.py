@@ -1,0 +1,90 @@
+"""Ten notebooks as Canvas exports them: three archives, and the gradebook that they belong to.
+
+- Ada is right in all three chapters, Alan makes a known mistake, Grace's notebook lost its metadata;
+- Emmy handed in the notebook as it came, Claude stopped half way, Marie saved the page on which one signs in.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from autograder.database import gradebook_url
+from autograder.project import Project
+from autograder.sample_class import mistake_student, sample_submissions
+
+# Canvas's name of a person, and the number that it gives them.
+PEOPLE = {
+    "ada": ("lovelaceada", 101),
+    "grace": ("hoppergrace", 102),
+    "alan": ("turingalan", 103),
+    "emmy": ("noetheremmy", 104),
+    "claude": ("shannonclaude", 105),
+    "marie": ("curiemarie", 106),
+}
+COLUMNS = "Student,ID,SIS User ID,SIS Login ID,Section,Factual recall (4711),Current Score"
+NAMES = {
+    "ada": "Lovelace, Ada",
+    "grace": "Hopper, Grace",
+    "alan": "Turing, Alan",
+    "emmy": "Noether, Emmy",
+    "claude": "Shannon, Claude",
+    "marie": "Curie, Marie",
+}
+
+
+def student_of(person: str) -> str:
+    """The name of a person's folder in submitted/."""
+    name, number = PEOPLE[person]
+    return f"{name}-{number}"
+
+
+def known_mistake(project: Project) -> tuple[str, str, float]:
+    """Alan's: the exercise, the sentence that he reads, and the points that he keeps of that exercise."""
+    exercise = project.chapter("02").exercises[0]
+    mistake = exercise.mistakes[0]
+    return exercise.name, mistake.sentence, mistake.points
+
+
+def make_downloads(project: Project, folder: Path) -> None:
+    """Write the three archives and the gradebook to a folder. The chapters must have been released."""
+    folder.mkdir(exist_ok=True)
+    first = project.chapter("02")
+    mistaken = mistake_student(first.exercises[0].name, first.exercises[0].mistakes[0])
+    handed_in = {
+        "02": {
+            "ada": ("perfect", "factual_recall.ipynb"),
+            "grace": ("lost-metadata", "factual_recall-1.ipynb"),
+            "alan": (mistaken, "factual_recall (2).ipynb"),
+            "emmy": ("blank", "factual_recall.ipynb"),
+            "claude": ("half-done", "Untitled.ipynb"),
+            "marie": ("web-page", "factual_recall.html"),
+        },
+        "06": {"ada": ("perfect", "dual_process.ipynb")},
+        "09": {"ada": ("perfect", "pretraining_budgets.ipynb"), "emmy": ("blank", "pretraining_budgets.ipynb")},
+    }
+    for number, those in handed_in.items():
+        texts = sample_submissions(project, project.chapter(number))
+        with zipfile.ZipFile(folder / f"submissions-{number}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            for place, (person, (student, file)) in enumerate(those.items()):
+                name, ident = PEOPLE[person]
+                late = "_LATE" if person == "claude" else ""
+                archive.writestr(f"{name}{late}_{ident}_{90000 + place}_{file}", texts[student])
+    rows = [COLUMNS, "    Points Possible,,,,,30.00,(read only)"]
+    rows += [f'"{NAMES[person]}",{ident},,{name},Spring,,' for person, (name, ident) in PEOPLE.items()]
+    (folder / "gradebook.csv").write_text("\r\n".join(rows) + "\r\n")
+
+
+def mark_free_text(project: Project, points: float) -> int:
+    """Give points to every free-text answer of chapter 02 that waits, as the formgrader does; how many there were."""
+    from nbgrader.api import Gradebook
+
+    marked = 0
+    with Gradebook(gradebook_url(project)) as gradebook:
+        for submission in gradebook.assignment_submissions("02_factual_recall"):
+            for grade in (grade for notebook in submission.notebooks for grade in notebook.grades):
+                if grade.needs_manual_grade:
+                    grade.manual_score, grade.needs_manual_grade = points, False
+                    marked += 1
+        gradebook.db.commit()
+    return marked

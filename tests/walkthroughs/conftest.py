@@ -1,0 +1,40 @@
+"""One newcomer for all walk-throughs of a file."""
+
+from __future__ import annotations
+
+import pytest
+from fresh import Kernel, Newcomer
+
+
+@pytest.fixture(scope="module")
+def newcomer(tmp_path_factory):
+    """Somebody in an empty folder."""
+    return Newcomer(tmp_path_factory.mktemp("newcomer"))
+
+
+@pytest.fixture(scope="module")
+def settled(newcomer):
+    """The same, after the guide's clone and setup."""
+    from fresh import blocks
+
+    for kind, command in blocks("student")[:3]:
+        assert kind == "console"
+        if command == "make setup":
+            newcomer.settle()
+        if not command.startswith("cd "):
+            newcomer.run(command)
+    return newcomer
+
+
+@pytest.fixture(scope="module")
+def kernel(settled):
+    """A kernel in which the setup cell of chapter 09 has run."""
+    import nbformat
+
+    folder = settled.checkout / "exercises" / "09_pretraining_budgets"
+    made = Kernel(settled, folder)
+    notebook = nbformat.read(folder / "pretraining_budgets.ipynb", as_version=4)
+    made.notebook = notebook
+    made.shown = made.run(next(cell.source for cell in notebook.cells if cell.cell_type == "code"))
+    yield made
+    made.close()
