@@ -3,6 +3,7 @@
 - ``complete()`` asks the course's own metadata what a notebook needs, and installs what is absent, if anything is;
 - every library of the session is held at its version while it does so: a hosted notebook has torch, numpy and
   transformers loaded already, and one that is replaced under a running session breaks it;
+- a Python without PyTorch is no hosted session but the wrong kernel: that is said, and gigabytes are not installed;
 - what is too old is said in a sentence with the way out; nothing is ever upgraded;
 - MECHANISMS_INSTALL=off forbids it, for a hub whose administrator installs, and where work is graded.
 
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distributions, requires, version
 from pathlib import Path
 
+from mechanisms.address import requirement
 from mechanisms.errors import CourseError
 
 DISTRIBUTION = "mechanisms-course"
@@ -102,6 +104,13 @@ def complete(extras: Iterable[str] = EXTRAS) -> None:
         )
     if not missing:
         return
+    if any(need.name == "torch" for need in missing):
+        raise CourseError(
+            f"This Python ({sys.executable}) has no PyTorch, so it is hardly the one that has the course. "
+            "Choose that one as the notebook's kernel. Or, to install everything into this one, which takes gigabytes, "
+            f'run %pip install "{requirement(*extras)}" in a cell of its own.',
+            page="package-not-found",
+        )
     started = time.monotonic()
     print(f"Installing what is missing, with what it needs: {', '.join(need.name for need in missing)}.")
     words = _install([need.requirement for need in missing])

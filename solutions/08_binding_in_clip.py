@@ -808,6 +808,7 @@ def train_head(kind, vectors, captions, steps=250):
 
 
 from mechanisms.training.binding import HELD, MIXED, SEEN, image_vectors
+from mechanisms.training.live import watched
 
 heads, order_right = {}, {}
 for setting in data.SETTINGS:
@@ -819,7 +820,7 @@ for setting in data.SETTINGS:
     asked_of = {name: (image_vectors(clip, s.images), data.questions(s, setting, g)) for name, s in sets.items()}
     asked_of[MIXED] = (asked_of[SEEN][0].roll(1, 0), asked_of[SEEN][1])
     heads[setting] = {}
-    for kind in KINDS:
+    for kind in watched(KINDS, f"training the heads of {setting}"):
         score = train_head(kind, *asked_of["train"])
         found = {name: score(*asked_of[name]) for name in asked_of if name != "train"}
         zeros = torch.zeros(800, dtype=torch.long)

@@ -113,7 +113,8 @@ def run(notebook: NotebookNode, chapter: Chapter, folder: Path) -> tuple[list[li
 
     ran = nbformat.from_dict({**notebook, "cells": [dict(cell) for cell in notebook.cells if is_run(cell)]})
     environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
-    environment |= {"MECHANISMS_BOOK": "", "HF_HUB_OFFLINE": "1"}
+    # No link to a hosted book, no network, and nobody's progress.
+    environment |= {"MECHANISMS_BOOK": "", "HF_HUB_OFFLINE": "1", "MECHANISMS_PROGRESS": "off"}
     environment |= {name: os.environ.get(name, "1") for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     ran.cells.append(new_code_cell(PEAK))
     client = NotebookClient(ran, timeout=CELL_LIMIT_S, resources={"metadata": {"path": str(folder)}})

@@ -1,9 +1,9 @@
 """`make new-chapter`: the files of a chapter that do not exist yet, with one exercise that works.
 
 - writes the solution, the spec, the questions, the page and the tests from the templates in `skeleton/`;
-- adds the page to the book's contents, below the last chapter;
+- adds the page, and that of its worked solutions, to the book's contents;
 - never writes over a file: a name that is taken is one sentence, and nothing is written then;
-- what it wrote passes every test as it is, so that whatever fails later is the author's own change.
+- what it wrote passes the tests of specs, notebooks and contents as it is: what fails later is the author's change.
 """
 
 from __future__ import annotations
@@ -104,17 +104,24 @@ def _filled(template: str, names: Names) -> str:
 
 
 def _with_page(contents: Path, names: Names) -> str:
-    """The contents with the page in it, in the order of the chapters' numbers."""
+    """The contents with the page and its worked solutions in it, in the order of the chapters' numbers."""
     try:
-        lines = contents.read_text("utf-8").splitlines(keepends=True)
+        text = contents.read_text("utf-8")
     except FileNotFoundError:
         raise UsageError(f"{contents} is not there: run this in the folder of the course's repository.") from None
-    found = [(at, re.match(r"\s*- file: book/chapters/(\d\d)_", line)) for at, line in enumerate(lines)]
-    chapters = [(at, int(match[1])) for at, match in found if match]
-    if not chapters:
+    listed = _inserted(text, "book/chapters", names, "")
+    if listed == text:
         raise UsageError("_toc.yml lists no chapter (a line '- file: book/chapters/...'): add the page by hand.")
-    before = [at for at, number in chapters if number < names.number]
-    place = before[-1] + 1 if before else chapters[0][0]
-    indent = re.match(r"\s*", lines[chapters[0][0]])[0]
-    lines.insert(place, f"{indent}- file: book/chapters/{names.slug}\n")
-    return "".join(lines)
+    return _inserted(listed, "book/solutions", names, f"title: Solutions, chapter {names.number}")
+
+
+def _inserted(text: str, folder: str, names: Names, below: str) -> str:
+    """The contents with one more entry among those of a folder; unchanged when it lists none of that folder."""
+    entries = list(re.finditer(rf"(?m)^( *)- file: {folder}/(\d\d)_.*\n(?:\1  \w.*\n)*", text))
+    if not entries:
+        return text
+    indent = entries[0][1]
+    before = [entry.end() for entry in entries if int(entry[2]) < names.number]
+    place = before[-1] if before else entries[0].start()
+    lines = f"{indent}- file: {folder}/{names.slug}\n" + (f"{indent}  {below}\n" if below else "")
+    return text[:place] + lines + text[place:]

@@ -24,7 +24,7 @@ def new_chapter(
     paths = [str(path.relative_to(project.root)) for path in write(project, names)]
     lines = [
         *(f"wrote {path}" for path in paths),
-        f"Now 'autograder exercises {names.two}' makes its notebook; 'make test' and 'make book' take it in.",
+        f"Then 'autograder exercises {names.two}' makes its notebook; 'make test' and 'make book' take it in.",
     ]
     finish({"chapter": names.slug, "files": paths}, as_json, lines)
     return OK

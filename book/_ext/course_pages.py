@@ -144,8 +144,9 @@ class ExerciseList(CoursePart):
             for one in chapter["exercises"]:
                 place = self.link(chapter["page"], cell(one["title"]), one["name"].replace("_", "-"))
                 found.append(
-                    f"| [{one['number']}]({chapter['colab']}) | {place} | {one['difficulty']} of 5 | "
-                    f"{one['minutes']} | {one['points']:g} | {cell(one['paper'])} ([paper]({chapter['paper']})) |"
+                    f"| [{one['number']}]({chapter['colab']}) | {place} | {one['minutes']} min, "
+                    f"difficulty {one['difficulty']} of 5, {one['points']:g} points | "
+                    f"{cell(one['paper'])} ([paper]({chapter['paper']})) |"
                 )
             found.append("")
         return found

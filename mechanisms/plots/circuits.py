@@ -82,7 +82,7 @@ def plot_heads(
         ax.spines[:].set_visible(False)
     for ax in axes[::columns]:
         ax.set_ylabel("layer")
-    figure.colorbar(colors, ax=axes, shrink=0.8, aspect=12)
+    figure.colorbar(colors, ax=axes, shrink=0.8, aspect=12 * rows)
     figure.suptitle(title, fontsize=11, x=0.01, ha="left")
     return figure
 

@@ -718,6 +718,10 @@ def _escape(text: str) -> str:
     return html.escape(text).replace("$", "<span>$</span>")
 
 
+# spelled out here, since a notebook and a page style a bare table differently, or not at all
+_CELL = "text-align:left;vertical-align:top;padding:.35em .9em .35em 0;border-bottom:1px solid rgba(127,127,127,.35)"
+
+
 class ClaimsTable:
     """Shows as an HTML table in a notebook or page and as text elsewhere."""
 
@@ -725,10 +729,9 @@ class ClaimsTable:
         self.header, self.rows = list(header), [list(row) for row in rows]
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col" style="text-align:left">{html.escape(name)}</th>' for name in self.header)
+        head = "".join(f'<th scope="col" style="{_CELL}">{html.escape(name)}</th>' for name in self.header)
         body = "".join(
-            "<tr>" + "".join(f'<td style="text-align:left">{_escape(cell)}</td>' for cell in row) + "</tr>"
-            for row in self.rows
+            "<tr>" + "".join(f'<td style="{_CELL}">{_escape(cell)}</td>' for cell in row) + "</tr>" for row in self.rows
         )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 

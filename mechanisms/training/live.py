@@ -1,13 +1,15 @@
 """Training lab-gate in front of a student: a progress bar, a curve that grows, and a state to go on from.
 
 - ``train_live``: the course's recipe with the student's own loss; or, at once, the shipped model and its curve;
+- ``watched``: a loop over a few long pieces of work, with a bar;
 - ``paper_scale``: several seeds of a harder task on a GPU, or one sentence where there is none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +52,35 @@ def train_live(
     return model, progress.curve
 
 
-def live_screen() -> Any:
-    """A place in the notebook whose content can be replaced; None outside a notebook."""
+def watched(items: Sequence[Any], what: str) -> Iterator[Any]:
+    """The items one by one; meanwhile the notebook shows how many are through, and nothing any more at the end."""
+    screen = live_screen(f"{what}: 0 of {len(items)}")
+    for done, item in enumerate(items):
+        _show(screen, f"{what}: {done} of {len(items)}", done / len(items))
+        yield item
+    _show(screen, "", 1.0)
+
+
+def _show(screen: Any, text: str, share: float) -> None:
+    if screen is None:
+        return
+    from IPython.display import HTML
+
+    bar = (
+        '<div aria-hidden="true" style="height:8px;max-width:30em;border-radius:4px;background:rgba(127,127,127,.35)">'
+        f'<div style="height:8px;border-radius:4px;width:{100 * share:.0f}%;background:#2f7fd0"></div></div>'
+    )
+    screen.update(HTML(f'<div role="status">{escape(text)}{bar}</div>' if text else ""))
+
+
+def live_screen(first: str = "The curve appears here …") -> Any:
+    """A place in the notebook whose content can be replaced, with some text at first; None outside a notebook."""
     try:
         from IPython import get_ipython
         from IPython.display import display
     except ImportError:
         return None
-    return display("The curve appears here …", display_id=True) if get_ipython() is not None else None
+    return display(first, display_id=True) if get_ipython() is not None else None
 
 
 def paper_scale(

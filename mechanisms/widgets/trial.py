@@ -71,7 +71,7 @@ def _bar(share: float, color: str) -> str:
 
 
 def step_html(trial: dict[str, Any], t: int) -> str:
-    """Step ``t`` of a trial: one table row for each tuple, the current one marked, later ones grey."""
+    """Step ``t`` of a trial: one table row for each tuple, the current one marked, later ones pale."""
     step, heads = trial["steps"][t], len(trial["steps"][t]["heads"])
     holds = " · ".join(
         f"<b>{html.escape(name)}</b> holds {html.escape(symbol) if symbol else 'nothing'}"
@@ -88,7 +88,9 @@ def step_html(trial: dict[str, Any], t: int) -> str:
     rows = []
     for s, (instruction, register, symbol, answer) in enumerate(trial["tuples"]):
         shown = "…" if s >= t else answer
-        style = "opacity:.35" if s > t else "outline:2px solid currentColor;outline-offset:-2px" if s == t else ""
+        # Light enough to stand back, dark enough to read (4.5 to 1 on a white and on a grey ground).
+        later = "opacity:.75;font-style:italic"
+        style = later if s > t else "outline:2px solid currentColor;outline-offset:-2px" if s == t else ""
         cells = "".join(
             f'<td style="padding:1px 6px">{html.escape(word)}</td>' for word in (instruction, register, symbol, shown)
         )

@@ -121,3 +121,11 @@ def test_an_instructors_book_holds_no_solution(repository, tmp_path):
     assert len(phrases) > 200
     found = [(path.name, phrase) for path, words in texts.items() for phrase in phrases if phrase in words]
     assert found == []
+
+
+def test_a_run_is_nobodys_progress_and_links_to_no_hosted_book(tmp_path, monkeypatch):
+    monkeypatch.setenv("MECHANISMS_PROGRESS", str(tmp_path / "progress.json"))
+    monkeypatch.setenv("MECHANISMS_BOOK", "https://book.example")
+    asked = "import os; print(os.environ['MECHANISMS_PROGRESS'], repr(os.environ['MECHANISMS_BOOK']))"
+    outputs, _ = worked_solutions.run(notebook_of(code(asked)), CHAPTERS[0], tmp_path)
+    assert outputs[0][0]["text"] == "off ''\n"

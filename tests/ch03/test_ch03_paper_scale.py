@@ -109,7 +109,7 @@ def test_the_notebooks_paper_cells_run_to_their_end(folder, solution, source, mo
     monkeypatch.setattr(circuits_paper, "INHIBITION", [[1, 0], [1, 3]])
     namespace, helpers = (
         dict(solution),
-        ("def ends(", "def to_logits(", "def last_place(", "def told(", "def hit_rate("),
+        ("def ends(", "def working(", "def to_logits(", "def last_place(", "def told(", "def hit_rate("),
     )
     for cell in read_source(source):
         wanted = cell.role == "paper" and cell.kind == "code"

@@ -212,7 +212,8 @@ def test_a_late_hand_in_costs_what_the_configured_plugin_says(course, chapter, h
     hand_in("early", "late")
     for student, day in (("early", 3), ("late", 5)):
         (course.submission(chapter, student).parent / "timestamp.txt").write_text(f"2026-11-0{day} 12:00:00 UTC")
-    monkeypatch.setattr(_late_penalties().plugin_inst, "penalty_method", "zero")
+    for setting in ("per_day", "most"):
+        monkeypatch.setattr(_late_penalties().plugin_inst, setting, 1.0)
     store("early", "late", change=give_points({"double": 4, "describe": 8}))
     rows = {row[0]: row[6] for row in gradebook_rows(gradebook_url(course))["submissions"]}
     assert rows == {"early": None, "late": 12.0}

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -105,6 +106,21 @@ def test_a_corrected_loss_starts_afresh(tmp_path, capsys):
     assert "starts afresh" not in capsys.readouterr().out
     live.train_live(second, live=True, folder=tmp_path, recipe=GATE)
     assert "The loss has changed" in capsys.readouterr().out
+
+
+def test_a_long_loop_shows_how_far_it_is_and_then_nothing(monkeypatch):
+    shown = []
+    monkeypatch.setattr(live, "live_screen", lambda first: SimpleNamespace(update=lambda html: shown.append(html.data)))
+    assert list(live.watched(("a", "b"), "training <heads>")) == ["a", "b"]
+    assert [text[: text.index("<div aria")] for text in shown[:2]] == [
+        f'<div role="status">training &lt;heads&gt;: {done} of 2' for done in (0, 1)
+    ]
+    assert "width:50%" in shown[1] and shown[2] == ""
+
+
+def test_outside_a_notebook_a_long_loop_is_a_loop(capfd):
+    assert list(live.watched([1, 2, 3], "work")) == [1, 2, 3]
+    assert capfd.readouterr() == ("", "")
 
 
 CELL = """

@@ -121,6 +121,21 @@ def test_what_is_too_old_is_said_and_left(monkeypatch):
         install.complete()
 
 
+def test_a_wrong_kernel_is_said_and_no_gigabytes_are_installed(monkeypatch):
+    monkeypatch.delenv("MECHANISMS_INSTALL", raising=False)
+    real = install.version
+
+    def without_torch(name):
+        if name == "torch":
+            raise install.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(install, "version", without_torch)
+    monkeypatch.setattr(install, "_install", lambda *_: pytest.fail("installed something"))
+    with pytest.raises(CourseError, match=r"no PyTorch.*kernel.*mechanisms-course\[vision\]"):
+        install.complete()
+
+
 def test_a_failure_of_pip_is_one_sentence(monkeypatch, capsys):
     monkeypatch.delenv("MECHANISMS_INSTALL", raising=False)
     monkeypatch.setattr(install, "needs", lambda extras: [install.Need("no-such-library", "no-such-library")])

@@ -47,9 +47,10 @@ class Terminal:
         self._bash.stdin.close()
         # Whatever a command left in the background goes with the terminal, as when a window is closed.
         os.killpg(self._bash.pid, signal.SIGTERM)
-        self._bash.wait()
         self._warm.kill()
-        self._warm.wait()
+        for process in (self._bash, self._warm):
+            process.wait()
+            process.stdout.close()
 
     def _tell(self, text: str) -> None:
         self._bash.stdin.write(text)

@@ -17,6 +17,18 @@ from autograder.project import Project
 from mechanisms.errors import UsageError
 
 SLUG = "10_my_paper"
+CONTENTS = """\
+root: a
+chapters:
+  - file: book/chapters/02_b
+  - file: book/chapters/11_c
+  - file: book/solutions
+    sections:
+    - file: book/solutions/02_b
+      title: Solutions, chapter 2
+    - file: book/solutions/11_c
+      title: Solutions, chapter 11
+"""
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -58,8 +70,20 @@ def test_it_passes_lint_anatomy_freshness_and_its_own_tests(written):
     run(folder, "ruff", "check", ".")
     run(folder, "ruff", "format", "--check", ".")
     run(folder, "autograder", "exercises", "--check", "10")
-    chosen = ("tests/anatomy", "tests/ch10", "tests/build/test_every_chapter.py", "tests/house/test_book.py")
-    words = ("-q", "-p", "no:cacheprovider", "-k", "(ch10 or 10_my or contents or names_its_page) and not real")
+    chosen = (
+        "tests/anatomy",
+        "tests/ch10",
+        "tests/build/test_every_chapter.py",
+        "tests/book/test_build.py",
+        "tests/book/test_parts.py",
+    )
+    words = (
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        "(ch10 or 10_my or contents or names_its_page or lists_its) and not real",
+    )
     said = run(folder, sys.executable, "-m", "pytest", *words, *chosen)
     passed = int(re.search(r"(\d+) passed", said)[1])
     # Anatomy: 4 for the exercise, 6 for mistakes and 4 for other answers (both seeds), the spec, hidden cases.
@@ -70,8 +94,12 @@ def test_it_passes_lint_anatomy_freshness_and_its_own_tests(written):
 def test_its_page_builds_without_a_warning(written):
     folder, _ = written
     alone = folder.parent / "alone"
-    shutil.copytree(folder, alone, ignore=shutil.ignore_patterns(".venv", "solutions", "exercises"))
+    shutil.copytree(folder, alone, ignore=shutil.ignore_patterns(".venv", "exercises", "_build"))
     (alone / "_toc.yml").write_text(f"format: jb-book\nroot: book/chapters/{SLUG}\n")
+    settings = (alone / "_config.yml").read_text("utf-8")
+    assert "hide_solutions: false" in settings
+    # The other chapters' solutions would run for minutes.
+    (alone / "_config.yml").write_text(settings.replace("hide_solutions: false", "hide_solutions: true"))
     said = run(alone, sys.executable, "tools/build_book.py")
     assert "without a warning" in said
     assert "My paper: the first try" in (alone / f"book/_build/html/book/chapters/{SLUG}.html").read_text("utf-8")
@@ -80,17 +108,20 @@ def test_its_page_builds_without_a_warning(written):
 @pytest.fixture
 def small(tmp_path):
     """A project of nothing but a table of contents."""
-    (tmp_path / "_toc.yml").write_text(
-        "root: a\nchapters:\n  - file: book/chapters/02_b\n  - file: book/chapters/11_c\nx: y\n"
-    )
+    (tmp_path / "_toc.yml").write_text(CONTENTS)
     return Project(root=tmp_path, only={})
 
 
-def test_the_page_has_its_place_in_the_contents(small):
+def test_the_page_and_its_solutions_have_their_places_in_the_contents(small):
     new_chapter(small, names_of(SLUG))
-    lines = (small.root / "_toc.yml").read_text().splitlines()
-    assert lines[2:5] == ["  - file: book/chapters/02_b", f"  - file: book/chapters/{SLUG}", lines[4]]
-    assert lines[4] == "  - file: book/chapters/11_c"
+    wanted = CONTENTS.replace(
+        "  - file: book/chapters/11_c", f"  - file: book/chapters/{SLUG}\n  - file: book/chapters/11_c"
+    )
+    wanted = wanted.replace(
+        "    - file: book/solutions/11_c",
+        f"    - file: book/solutions/{SLUG}\n      title: Solutions, chapter 10\n    - file: book/solutions/11_c",
+    )
+    assert (small.root / "_toc.yml").read_text() == wanted
 
 
 def test_nothing_is_written_over(small):

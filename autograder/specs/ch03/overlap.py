@@ -42,6 +42,7 @@ def _draw(
         k = int(rng.integers(4, 6))
         for scores in (first, second):
             scores[-1] = 0.03 * np.sign(scores[-1]) * rng.random(scores[-1].shape)
+            scores[:, 0, 2] = 0.0  # it belongs through this stage or not at all
             scores[-1, 0, 1], scores[-1, 1, 0], scores[-1, 0, 2] = 0.3, -0.2, -floor
     if ties:
         for scores in (first, second):

@@ -336,7 +336,7 @@ EXERCISE = Exercise(
             says_the_first_images_caption_for_all,
             "All images get the caption of the first. Keep the batch: one token for each image, each from its own "
             "logits.",
-            0,
+            2,  # of one image alone it is right
         ),
         Mistake(
             stops_at_the_end_token,
