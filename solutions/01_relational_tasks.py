@@ -701,10 +701,11 @@ plots.plot_injection({name: effect["hits"] for name, effect in effects.items()},
 # <details><summary>What you should see</summary>
 #
 # The own vector puts the target on top in most contexts for past and upper case, and in about half of them for the
-# plural; a random vector of the same length and another relation's vector (nearly) never do. The mean rank says the
-# same more finely. So the direction matters, and it is *this* relation's direction. It is no perfect switch either:
-# some contexts do not follow. (In the paper it depends on the relation: upper case almost always comes out on top, past
-# tense in about 8% of the cases, in its authors' demonstration.)
+# plural. (These are vectors from six prompts. The page has ten, and the plural fares better: single vectors differ.) A
+# random vector of the same length or another relation's vector (nearly) never does it. The mean rank says the same more
+# finely. So the direction matters, and it is *this* relation's direction. It is no perfect switch either: some contexts
+# do not follow. (In the paper it depends on the relation: upper case almost always comes out on top, past tense in
+# about 8% of the cases, in its authors' demonstration.)
 #
 # </details>
 #
