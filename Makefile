@@ -34,7 +34,7 @@ export MECHANISMS_PROGRESS ?= off
 export PYTHONUNBUFFERED := 1
 
 # A file stays with one worker: its tests share what is slow to make, such as a graded class.
-PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup course exercises address new-chapter sample-class report book links serve test test-fast lint bench lab-lm lab-relational lab-list lab-gate lab-dual lab-vision lab-clip planted-circuit lock clean
 
