@@ -94,7 +94,8 @@ def test_a_page_has_every_solution_folded_and_every_check_passed(built, chapter)
     page = built / "book" / "solutions" / f"{chapter.slug}.html"
     markup = page.read_text("utf-8")
     words = shown(page)
-    missing = {line for line in secrets(chapter) if line.replace("...", "…") not in words}  # as the page sets them
+    # Text is set with a real ellipsis, code is not.
+    missing = {line for line in secrets(chapter) if line not in words and line.replace("...", "…") not in words}
     assert not {line for line in missing if not re.search(r"[*_`$\\\"'-]", line)}
     assert markup.count(worked_solutions.FOLD) == len(chapter.exercises)
     assert words.count("Passed") >= len(chapter.exercises)
