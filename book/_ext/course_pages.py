@@ -138,8 +138,8 @@ class ExerciseList(CoursePart):
             if not chosen:
                 found += [f"## {chapter['number']} · {chapter['title']}", ""]
             found += [
-                "| in Colab | exercise | difficulty | minutes | points | in the paper |",
-                "|---|---|---|---|---|---|",
+                "| in Colab | exercise | how much | in the paper |",
+                "|---|---|---|---|",
             ]
             for one in chapter["exercises"]:
                 place = self.link(chapter["page"], cell(one["title"]), one["name"].replace("_", "-"))
