@@ -9,7 +9,7 @@
 import os
 from pathlib import Path
 
-c = get_config()  # noqa: F821 (nbgrader defines it)
+c = get_config()  # nbgrader defines it
 
 here = Path(os.path.abspath(__file__)).parent if "__file__" in globals() else Path.cwd()
 c.CourseDirectory.root = str(Path(os.environ.get("MECHANISMS_COURSE") or here / "course").expanduser().resolve())

@@ -23,7 +23,7 @@ from mechanisms.check import run
 from mechanisms.check.verdict import judge
 
 sys.path.append(str(Path(__file__).parents[1] / "check"))
-import tiny  # noqa: E402 - found only once the line above has put this folder on the path
+import tiny  # found only once the line above has put this folder on the path
 
 SEEDS = {"public": PUBLIC, "hidden": hidden_seed("a secret", "an assignment", "a student")}
 CHAPTERS = {tiny.CHAPTER.slug: tiny.CHAPTER, **chapters()}

@@ -166,6 +166,7 @@ class Arena:
         """A cell's text with the arena's own paths and port in it: an attacker may know where the course lies."""
         known = {"PORT": str(self.port), "ROOT": str(self.root), "COURSE": str(self.course), "HOME": str(self.home)}
         known |= {"TMP": str(self.tmp), "SPECS": str(HERE / "arena")}
+        known["INIT"] = "/proc/1/root"  # the file system as process 1 sees it
         return re.sub(r"ARENA_([A-Z]+)", lambda found: known[found[1]], text)
 
     def public(self, exercise: str) -> list[dict[str, Any]]:

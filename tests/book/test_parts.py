@@ -12,7 +12,7 @@ from autograder.specs import chapters
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
-import course_pages  # noqa: E402 - a Sphinx extension, in no package
+import course_pages  # a Sphinx extension, in no package
 
 PAGE = """---
 kernelspec: x

@@ -228,7 +228,7 @@ def raises(error):
         (lambda values, alpha: values.expand(10**9, *values.shape), "takes more than 64 MB"),
         (lambda values, alpha: {"$tensor": "x"}, "starts with '$'"),
         (lambda values, alpha: values[99], "it raised IndexError (index 99 is out of bounds"),
-        (lambda values, alpha: undefined_name, "Run the cells above first"),  # noqa: F821
+        (lambda values, alpha: undefined_name, "Run the cells above first"),
         (raises(SystemExit(0)), "Return a value instead of leaving Python"),
         (raises(Unprintable()), "it raised Unprintable"),
         (raises(ValueError("x" * 10_000)), "…"),
@@ -322,7 +322,9 @@ def test_global_settings_are_put_back():
 
 
 def test_random_answers_are_the_same_each_time():
-    function = lambda values, alpha: torch.rand(2)  # noqa: E731
+    def function(values, alpha):
+        return torch.rand(2)
+
     assert failing(function, "scale_rows") == failing(function, "scale_rows")
 
 

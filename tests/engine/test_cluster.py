@@ -52,7 +52,7 @@ class Cluster:
         return self._start("worker", self.address, *words)
 
     def _start(self, *words):
-        log = open(self.folder / f"{words[0]}-{len(self.processes)}.log", "wb")  # noqa: SIM115
+        log = open(self.folder / f"{words[0]}-{len(self.processes)}.log", "wb")  # noqa: SIM115 - closed below, in both cases
         command = [sys.executable, "-m", "distributed.cli.dask_" + words[0], *words[1:]]
         process = subprocess.Popen(command, env=self.environment, cwd=self.folder, stdout=log, stderr=log)
         log.close()

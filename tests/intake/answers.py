@@ -25,7 +25,7 @@ def run(notebook, skipped=("demo", "paper", "predict", "copy", "check")):
     for cell in notebook.cells:
         if cell.cell_type == "code" and role_of(cell) not in skipped:
             try:
-                exec(cell.source.replace("from mechanisms import check", ""), names)  # noqa: S102 - our own texts
+                exec(cell.source.replace("from mechanisms import check", ""), names)  # our own texts
             except Exception as error:
                 names.setdefault("errors", []).append(repr(error))
     return names

@@ -29,7 +29,7 @@ from autograder.sample_class import sample_submissions
 from autograder.sandbox.protections import protections
 
 sys.path.append(str(Path(__file__).parents[1] / "engine"))
-from postgres import programs, running  # noqa: E402 - found only once the line above has put its folder on the path
+from postgres import programs, running  # found only once the line above has put its folder on the path
 
 pytestmark = pytest.mark.slow
 GUIDE = REPOSITORY / "book" / "guides" / "instructor.md"

@@ -9,10 +9,17 @@
 from __future__ import annotations
 
 import array
+import importlib
 import json
 import os
 import socket
 import sys
+
+IMPORTED = (
+    *("jupytext", "nbgrader.api", "nbgrader.apps", "transformer_lens"),
+    *("autograder.archives", "autograder.build.exercises", "autograder.cli", "autograder.engine.run"),
+    *("autograder.export", "autograder.feedback", "autograder.report"),
+)
 
 
 def serve(path: str) -> None:
@@ -52,19 +59,8 @@ def _imports() -> None:
     from autograder.quick import leave_out_slow_imports
 
     leave_out_slow_imports()
-    import jupytext  # noqa: F401
-    import nbgrader.api  # noqa: F401
-    import nbgrader.apps  # noqa: F401
-    import transformer_lens  # noqa: F401
-
-    import autograder.archives
-    import autograder.build.exercises
-    import autograder.cli
-    import autograder.engine.run
-    import autograder.export
-    import autograder.feedback
-    import autograder.report  # noqa: F401
-
+    for name in IMPORTED:
+        importlib.import_module(name)
     specs = [name for name in sys.modules if name.startswith("autograder.specs.ch")]
     assert not specs, f"{specs[0]} would stay as it is now"
 
@@ -77,7 +73,7 @@ def _become(words: dict, descriptors: list[int]) -> None:
     os.environ.clear()
     os.environ.update(words["environment"])
     sys.argv = ["autograder", *words["words"]]
-    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
+    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115 - open until the process ends
     code = 1
     try:
         from autograder.cli import main

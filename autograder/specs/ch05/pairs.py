@@ -55,63 +55,63 @@ def keeps_edits_that_change_nothing(tuples):
 
 
 def looks_at_the_last_answer_only(tuples):
-    found, right = [], gate_oracle(tuples)  # noqa: F821 - the notebook's
+    found, right = [], gate_oracle(tuples)
     for t in range(len(tuples) - 1):
         corrupt = [list(row) for row in tuples]
         corrupt[t][0] = "ignore" if tuples[t][0] == "store" else "store"
-        if gate_oracle(corrupt)[-1] != right[-1]:  # noqa: F821
+        if gate_oracle(corrupt)[-1] != right[-1]:
             found.append(corrupt)
     return found
 
 
 def wants_any_answer_to_change(tuples):
-    found, right = [], gate_oracle(tuples)  # noqa: F821
+    found, right = [], gate_oracle(tuples)
     for t in range(len(tuples) - 1):
         corrupt = [list(row) for row in tuples]
         corrupt[t][0] = "ignore" if tuples[t][0] == "store" else "store"
-        if gate_oracle(corrupt) != right:  # noqa: F821
+        if gate_oracle(corrupt) != right:
             found.append(corrupt)
     return found
 
 
 def edits_the_last_mention_only(tuples):
-    right = gate_oracle(tuples)  # noqa: F821
+    right = gate_oracle(tuples)
     mentions = [t for t in range(len(tuples) - 1) if tuples[t][1] == tuples[-1][1]]
     for t in mentions[-1:]:
         corrupt = [list(row) for row in tuples]
         corrupt[t][0] = "ignore" if tuples[t][0] == "store" else "store"
-        if gate_oracle(corrupt)[-1] != right[-1]:  # noqa: F821
+        if gate_oracle(corrupt)[-1] != right[-1]:
             return [corrupt]
     return []
 
 
 def piles_edits_up(tuples):
-    found, right, corrupt = [], gate_oracle(tuples), [list(row) for row in tuples]  # noqa: F821
+    found, right, corrupt = [], gate_oracle(tuples), [list(row) for row in tuples]
     for t in range(len(tuples) - 1):
         corrupt[t][0] = "ignore" if tuples[t][0] == "store" else "store"
-        new = gate_oracle(corrupt)  # noqa: F821
+        new = gate_oracle(corrupt)
         if new[-1] != right[-1] and new[:-1] == right[:-1]:
             found.append([list(row) for row in corrupt])
     return found
 
 
 def turns_stores_into_ignores_only(tuples):
-    found, right = [], gate_oracle(tuples)  # noqa: F821
+    found, right = [], gate_oracle(tuples)
     for t in range(len(tuples) - 1):
         corrupt = [list(row) for row in tuples]
         corrupt[t][0] = "ignore"
-        new = gate_oracle(corrupt)  # noqa: F821
+        new = gate_oracle(corrupt)
         if new[-1] != right[-1] and new[:-1] == right[:-1]:
             found.append(corrupt)
     return found
 
 
 def gives_the_latest_edit_first(tuples):
-    found, right = [], gate_oracle(tuples)  # noqa: F821
+    found, right = [], gate_oracle(tuples)
     for t in reversed(range(len(tuples) - 1)):
         corrupt = [list(row) for row in tuples]
         corrupt[t][0] = "ignore" if tuples[t][0] == "store" else "store"
-        new = gate_oracle(corrupt)  # noqa: F821
+        new = gate_oracle(corrupt)
         if new[-1] != right[-1] and new[:-1] == right[:-1]:
             found.append(corrupt)
     return found
@@ -125,18 +125,18 @@ def pairs_by_comprehension(tuples):
         other[t][0] = {"store": "ignore", "ignore": "store"}[other[t][0]]
         return other
 
-    right = gate_oracle(tuples)  # noqa: F821
+    right = gate_oracle(tuples)
     wanted = right[:-1] + ["same" if right[-1] == "different" else "different"]
-    return [other for other in map(flipped, range(len(tuples) - 1)) if gate_oracle(other) == wanted]  # noqa: F821
+    return [other for other in map(flipped, range(len(tuples) - 1)) if gate_oracle(other) == wanted]
 
 
 def pairs_by_counting_changes(tuples):
     found = []
-    before = gate_oracle(tuples)  # noqa: F821
+    before = gate_oracle(tuples)
     for t, (instruction, register, symbol) in enumerate(tuples[:-1]):
         new = "store" if instruction == "ignore" else "ignore"
         stream = [*tuples[:t], [new, register, symbol], *tuples[t + 1 :]]
-        changed = [i for i, (a, b) in enumerate(zip(before, gate_oracle(stream), strict=True)) if a != b]  # noqa: F821
+        changed = [i for i, (a, b) in enumerate(zip(before, gate_oracle(stream), strict=True)) if a != b]
         if changed == [len(tuples) - 1]:
             found.append(stream)
     return found

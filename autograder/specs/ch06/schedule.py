@@ -168,7 +168,7 @@ def resets_before_it_measures(steps, every, until, measure_every, take_step, mea
     curve = []
     for step in range(1, steps + 1):
         take_step()
-        if should_reset(step, every, until):  # noqa: F821 - the notebook's
+        if should_reset(step, every, until):
             reset()
         if step % measure_every == 0 or step == steps:
             curve.append([step, measure()])
@@ -181,7 +181,7 @@ def measures_before_the_step(steps, every, until, measure_every, take_step, meas
         if step % measure_every == 0 or step == steps:
             curve.append([step, measure()])
         take_step()
-        if should_reset(step, every, until):  # noqa: F821
+        if should_reset(step, every, until):
             reset()
     return curve
 
@@ -192,7 +192,7 @@ def begins_with_step_zero(steps, every, until, measure_every, take_step, measure
         take_step()
         if step % measure_every == 0 or step == steps - 1:
             curve.append([step, measure()])
-        if should_reset(step, every, until):  # noqa: F821
+        if should_reset(step, every, until):
             reset()
     return curve
 
@@ -203,7 +203,7 @@ def leaves_out_the_last_step(steps, every, until, measure_every, take_step, meas
         take_step()
         if step % measure_every == 0:
             curve.append([step, measure()])
-        if should_reset(step, every, until):  # noqa: F821
+        if should_reset(step, every, until):
             reset()
     return curve
 
@@ -211,7 +211,7 @@ def leaves_out_the_last_step(steps, every, until, measure_every, take_step, meas
 def resets_before_the_step(steps, every, until, measure_every, take_step, measure, reset):
     curve = []
     for step in range(1, steps + 1):
-        if should_reset(step, every, until):  # noqa: F821
+        if should_reset(step, every, until):
             reset()
         take_step()
         if step % measure_every == 0 or step == steps:
@@ -224,7 +224,7 @@ def measures_at_every_step(steps, every, until, measure_every, take_step, measur
     for step in range(1, steps + 1):
         take_step()
         curve.append([step, measure()])
-        if should_reset(step, every, until):  # noqa: F821
+        if should_reset(step, every, until):
             reset()
     return curve
 
@@ -236,14 +236,14 @@ def loop_by_while(steps, every, until, measure_every, take_step, measure, reset)
         take_step()
         if step == steps or not step % measure_every:
             curve.append([step, measure()])
-        if should_reset(step, every, until):  # noqa: F821
+        if should_reset(step, every, until):
             reset()
     return curve
 
 
 def loop_by_listing_first(steps, every, until, measure_every, take_step, measure, reset):
     wanted = set(range(measure_every, steps + 1, measure_every)) | {steps}
-    forgets = {step for step in range(1, steps + 1) if should_reset(step, every, until)}  # noqa: F821
+    forgets = {step for step in range(1, steps + 1) if should_reset(step, every, until)}
     curve = []
     for step in range(1, steps + 1):
         take_step()

@@ -41,62 +41,48 @@ def _draw(rng: Rng, ambiguous: int) -> dict[str, Any]:
 def labels_by_identity(noun, adjective, is_ambiguous, copula_first, ask_noun_slot, copula, mask):
     keep = ~(is_ambiguous[noun] | is_ambiguous[adjective])
     noun, adjective, first, asks = noun[keep], adjective[keep], copula_first[keep], ask_noun_slot[keep]
-    built = build_sequences(adjective, noun, first, ~asks, copula, mask)  # noqa: F821 - the notebook's
+    built = build_sequences(adjective, noun, first, ~asks, copula, mask)
     query = built["tokens"][:, 3]
     return {"tokens": built["tokens"], "answers": torch.stack([adjective, query, query], 1)}
 
 
 def keeps_ambiguous_tokens(noun, adjective, is_ambiguous, copula_first, ask_noun_slot, copula, mask):
-    return build_sequences(adjective, noun, copula_first, ~ask_noun_slot, copula, mask)  # noqa: F821 - the notebook's
+    return build_sequences(adjective, noun, copula_first, ~ask_noun_slot, copula, mask)
 
 
 def does_not_switch(noun, adjective, is_ambiguous, copula_first, ask_noun_slot, copula, mask):
     keep = ~(is_ambiguous[noun] | is_ambiguous[adjective])
-    return build_sequences(  # noqa: F821 - the notebook's
-        noun[keep], adjective[keep], copula_first[keep], ~ask_noun_slot[keep], copula, mask
-    )
+    return build_sequences(noun[keep], adjective[keep], copula_first[keep], ~ask_noun_slot[keep], copula, mask)
 
 
 def switches_one_slot_only(noun, adjective, is_ambiguous, copula_first, ask_noun_slot, copula, mask):
     keep = ~(is_ambiguous[noun] | is_ambiguous[adjective])
-    return build_sequences(  # noqa: F821 - the notebook's
-        adjective[keep], adjective[keep], copula_first[keep], ~ask_noun_slot[keep], copula, mask
-    )
+    return build_sequences(adjective[keep], adjective[keep], copula_first[keep], ~ask_noun_slot[keep], copula, mask)
 
 
 def drops_pairs_that_are_ambiguous_twice(noun, adjective, is_ambiguous, copula_first, ask_noun_slot, copula, mask):
     keep = ~(is_ambiguous[noun] & is_ambiguous[adjective])
-    return build_sequences(  # noqa: F821 - the notebook's
-        adjective[keep], noun[keep], copula_first[keep], ~ask_noun_slot[keep], copula, mask
-    )
+    return build_sequences(adjective[keep], noun[keep], copula_first[keep], ~ask_noun_slot[keep], copula, mask)
 
 
 def looks_at_the_noun_only(noun, adjective, is_ambiguous, copula_first, ask_noun_slot, copula, mask):
     keep = ~is_ambiguous[noun]
-    return build_sequences(  # noqa: F821 - the notebook's
-        adjective[keep], noun[keep], copula_first[keep], ~ask_noun_slot[keep], copula, mask
-    )
+    return build_sequences(adjective[keep], noun[keep], copula_first[keep], ~ask_noun_slot[keep], copula, mask)
 
 
 def looks_at_the_adjective_only(noun, adjective, is_ambiguous, copula_first, ask_noun_slot, copula, mask):
     keep = ~is_ambiguous[adjective]
-    return build_sequences(  # noqa: F821 - the notebook's
-        adjective[keep], noun[keep], copula_first[keep], ~ask_noun_slot[keep], copula, mask
-    )
+    return build_sequences(adjective[keep], noun[keep], copula_first[keep], ~ask_noun_slot[keep], copula, mask)
 
 
 def keeps_the_ambiguous_pairs_alone(noun, adjective, is_ambiguous, copula_first, ask_noun_slot, copula, mask):
     keep = is_ambiguous[noun] | is_ambiguous[adjective]
-    return build_sequences(  # noqa: F821 - the notebook's
-        adjective[keep], noun[keep], copula_first[keep], ~ask_noun_slot[keep], copula, mask
-    )
+    return build_sequences(adjective[keep], noun[keep], copula_first[keep], ~ask_noun_slot[keep], copula, mask)
 
 
 def asks_for_the_other_slot(noun, adjective, is_ambiguous, copula_first, ask_noun_slot, copula, mask):
     keep = ~(is_ambiguous[noun] | is_ambiguous[adjective])
-    return build_sequences(  # noqa: F821 - the notebook's
-        adjective[keep], noun[keep], copula_first[keep], ask_noun_slot[keep], copula, mask
-    )
+    return build_sequences(adjective[keep], noun[keep], copula_first[keep], ask_noun_slot[keep], copula, mask)
 
 
 def switch_by_a_loop(noun, adjective, is_ambiguous, copula_first, ask_noun_slot, copula, mask):
@@ -113,7 +99,7 @@ def switch_by_a_loop(noun, adjective, is_ambiguous, copula_first, ask_noun_slot,
 
 
 def switch_before_filtering(noun, adjective, is_ambiguous, copula_first, ask_noun_slot, copula, mask):
-    built = build_sequences(adjective, noun, copula_first, ~ask_noun_slot, copula, mask)  # noqa: F821 - the notebook's
+    built = build_sequences(adjective, noun, copula_first, ~ask_noun_slot, copula, mask)
     bad = is_ambiguous[built["tokens"][:, :3]].any(1)
     return {name: rows[~bad] for name, rows in built.items()}
 

@@ -40,12 +40,12 @@ def normalises_the_phrase(kind, words, roles, matrix):
     if kind == "Mult":
         return torch.nn.functional.normalize(words.prod(0), dim=-1)
     if kind == "Conv":
-        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
+        phrase = circular_convolution(words[-2], words[-1])
         return torch.nn.functional.normalize(
             phrase if len(words) == 2 else circular_convolution(words[0], phrase), dim=-1
-        )  # noqa: F821
+        )
     if kind == "RF":
-        phrase = sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))  # noqa: F821
+        phrase = sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))
         return torch.nn.functional.normalize(phrase, dim=-1)
     if kind == "TL":
         phrase = torch.einsum("nij,nj->ni", matrix, words[-1])
@@ -59,10 +59,10 @@ def gives_all_words_one_role(kind, words, roles, matrix):
     if kind == "Mult":
         return words.prod(0)
     if kind == "Conv":
-        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
-        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
+        phrase = circular_convolution(words[-2], words[-1])
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)
     if kind == "RF":
-        return sum(circular_convolution(word, roles[0].expand_as(word)) for word in words)  # noqa: F821
+        return sum(circular_convolution(word, roles[0].expand_as(word)) for word in words)
     if kind == "TL":
         phrase = torch.einsum("nij,nj->ni", matrix, words[-1])
         return phrase if len(words) == 2 else words[0] * phrase
@@ -75,8 +75,8 @@ def multiplies_by_the_roles(kind, words, roles, matrix):
     if kind == "Mult":
         return words.prod(0)
     if kind == "Conv":
-        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
-        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
+        phrase = circular_convolution(words[-2], words[-1])
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)
     if kind == "RF":
         return sum(word * role for word, role in zip(words, roles, strict=True))
     if kind == "TL":
@@ -91,11 +91,11 @@ def turns_the_roles_round(kind, words, roles, matrix):
     if kind == "Mult":
         return words.prod(0)
     if kind == "Conv":
-        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
-        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
+        phrase = circular_convolution(words[-2], words[-1])
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)
     if kind == "RF":
         pairs = zip(words, reversed(roles), strict=True)
-        return sum(circular_convolution(word, role.expand_as(word)) for word, role in pairs)  # noqa: F821
+        return sum(circular_convolution(word, role.expand_as(word)) for word, role in pairs)
     if kind == "TL":
         phrase = torch.einsum("nij,nj->ni", matrix, words[-1])
         return phrase if len(words) == 2 else words[0] * phrase
@@ -108,12 +108,12 @@ def convolves_the_filled_roles(kind, words, roles, matrix):
     if kind == "Mult":
         return words.prod(0)
     if kind == "Conv":
-        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
-        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
+        phrase = circular_convolution(words[-2], words[-1])
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)
     if kind == "RF":
-        filled = [circular_convolution(w, r.expand_as(w)) for w, r in zip(words, roles, strict=True)]  # noqa: F821
-        phrase = circular_convolution(filled[-2], filled[-1])  # noqa: F821
-        return phrase if len(words) == 2 else circular_convolution(filled[0], phrase)  # noqa: F821
+        filled = [circular_convolution(w, r.expand_as(w)) for w, r in zip(words, roles, strict=True)]
+        phrase = circular_convolution(filled[-2], filled[-1])
+        return phrase if len(words) == 2 else circular_convolution(filled[0], phrase)
     if kind == "TL":
         phrase = torch.einsum("nij,nj->ni", matrix, words[-1])
         return phrase if len(words) == 2 else words[0] * phrase
@@ -126,9 +126,9 @@ def convolves_two_words_of_three(kind, words, roles, matrix):
     if kind == "Mult":
         return words.prod(0)
     if kind == "Conv":
-        return circular_convolution(words[0], words[1])  # noqa: F821
+        return circular_convolution(words[0], words[1])
     if kind == "RF":
-        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))  # noqa: F821
+        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))
     if kind == "TL":
         phrase = torch.einsum("nij,nj->ni", matrix, words[-1])
         return phrase if len(words) == 2 else words[0] * phrase
@@ -141,10 +141,10 @@ def multiplies_from_the_left(kind, words, roles, matrix):
     if kind == "Mult":
         return words.prod(0)
     if kind == "Conv":
-        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
-        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
+        phrase = circular_convolution(words[-2], words[-1])
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)
     if kind == "RF":
-        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))  # noqa: F821
+        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))
     if kind == "TL":
         phrase = torch.einsum("nj,nji->ni", words[-1], matrix)
         return phrase if len(words) == 2 else words[0] * phrase
@@ -157,10 +157,10 @@ def applies_the_matrix_to_the_first_word(kind, words, roles, matrix):
     if kind == "Mult":
         return words.prod(0)
     if kind == "Conv":
-        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
-        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
+        phrase = circular_convolution(words[-2], words[-1])
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)
     if kind == "RF":
-        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))  # noqa: F821
+        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))
     if kind == "TL":
         phrase = torch.einsum("nij,nj->ni", matrix, words[0])
         return phrase if len(words) == 2 else words[-1] * phrase
@@ -173,10 +173,10 @@ def applies_the_matrix_to_the_subject(kind, words, roles, matrix):
     if kind == "Mult":
         return words.prod(0)
     if kind == "Conv":
-        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
-        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
+        phrase = circular_convolution(words[-2], words[-1])
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)
     if kind == "RF":
-        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))  # noqa: F821
+        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))
     if kind == "TL":
         if len(words) == 2:
             return torch.einsum("nij,nj->ni", matrix, words[1])
@@ -190,10 +190,10 @@ def applies_the_matrix_to_the_relation(kind, words, roles, matrix):
     if kind == "Mult":
         return words.prod(0)
     if kind == "Conv":
-        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
-        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
+        phrase = circular_convolution(words[-2], words[-1])
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)
     if kind == "RF":
-        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))  # noqa: F821
+        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))
     if kind == "TL":
         phrase = torch.einsum("nij,nj->ni", matrix, words[1])
         return phrase if len(words) == 2 else words[0] * phrase
@@ -206,10 +206,10 @@ def multiplies_by_the_adjective(kind, words, roles, matrix):
     if kind == "Mult":
         return words.prod(0)
     if kind == "Conv":
-        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
-        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
+        phrase = circular_convolution(words[-2], words[-1])
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)
     if kind == "RF":
-        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))  # noqa: F821
+        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))
     if kind == "TL":
         phrase = torch.einsum("nij,nj->ni", matrix, words[-1])
         return words[0] * phrase
@@ -222,10 +222,10 @@ def multiplies_by_the_relation(kind, words, roles, matrix):
     if kind == "Mult":
         return words.prod(0)
     if kind == "Conv":
-        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
-        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
+        phrase = circular_convolution(words[-2], words[-1])
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)
     if kind == "RF":
-        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))  # noqa: F821
+        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))
     if kind == "TL":
         phrase = torch.einsum("nij,nj->ni", matrix, words[-1])
         return words[:-1].prod(0) * phrase if len(words) == 3 else phrase
@@ -238,10 +238,10 @@ def takes_one_matrix_for_all(kind, words, roles, matrix):
     if kind == "Mult":
         return words.prod(0)
     if kind == "Conv":
-        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
-        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
+        phrase = circular_convolution(words[-2], words[-1])
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)
     if kind == "RF":
-        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))  # noqa: F821
+        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))
     if kind == "TL":
         phrase = words[-1] @ matrix[0].T
         return phrase if len(words) == 2 else words[0] * phrase
@@ -254,10 +254,10 @@ def takes_an_unknown_kind_for_the_last(kind, words, roles, matrix):
     if kind == "Mult":
         return words.prod(0)
     if kind == "Conv":
-        phrase = circular_convolution(words[-2], words[-1])  # noqa: F821
-        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)  # noqa: F821
+        phrase = circular_convolution(words[-2], words[-1])
+        return phrase if len(words) == 2 else circular_convolution(words[0], phrase)
     if kind == "RF":
-        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))  # noqa: F821
+        return sum(circular_convolution(word, role.expand_as(word)) for word, role in zip(words, roles, strict=True))
     phrase = torch.einsum("nij,nj->ni", matrix, words[-1])
     return phrase if len(words) == 2 else words[0] * phrase
 
@@ -268,11 +268,11 @@ def cuts_the_gradients_off(kind, words, roles, matrix):
     if kind == "Mult":
         return words.detach().prod(0)
     if kind == "Conv":
-        phrase = circular_convolution(words[-2].detach(), words[-1].detach())  # noqa: F821
-        return phrase if len(words) == 2 else circular_convolution(words[0].detach(), phrase)  # noqa: F821
+        phrase = circular_convolution(words[-2].detach(), words[-1].detach())
+        return phrase if len(words) == 2 else circular_convolution(words[0].detach(), phrase)
     if kind == "RF":
         pairs = zip(words.detach(), roles, strict=True)
-        return sum(circular_convolution(word, role.expand_as(word)) for word, role in pairs)  # noqa: F821
+        return sum(circular_convolution(word, role.expand_as(word)) for word, role in pairs)
     if kind == "TL":
         phrase = torch.einsum("nij,nj->ni", matrix, words[-1].detach())
         return phrase if len(words) == 2 else words[0].detach() * phrase
@@ -286,8 +286,8 @@ def composed_with_a_table(kind, words, roles, matrix):
     table = {
         "Add": lambda: reduce(lambda a, b: a + b, list(words)),
         "Mult": lambda: reduce(lambda a, b: a * b, list(words)),
-        "Conv": lambda: reduce(circular_convolution, list(words)),  # noqa: F821 - the notebook's own
-        "RF": lambda: torch.stack([circular_convolution(w, r) for w, r in zip(words, roles)]).sum(0),  # noqa: B905, F821
+        "Conv": lambda: reduce(circular_convolution, list(words)),
+        "RF": lambda: torch.stack([circular_convolution(w, r) for w, r in zip(words, roles, strict=True)]).sum(0),
         "TL": lambda: applied if len(words) == 2 else words[0] * applied,
     }
     if kind not in table:

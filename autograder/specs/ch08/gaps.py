@@ -35,8 +35,8 @@ def compares_converses(kind, images, a, b, relations, roles, matrices):
     for i in range(2):
         forward = torch.stack([a, relations[i].expand_as(a), b])
         backward = torch.stack([b, relations[1 - i].expand_as(a), a])
-        one = compose_phrases(kind, forward, roles, matrices[i].expand(len(a), -1, -1))  # noqa: F821
-        other = compose_phrases(kind, backward, roles, matrices[1 - i].expand(len(a), -1, -1))  # noqa: F821
+        one = compose_phrases(kind, forward, roles, matrices[i].expand(len(a), -1, -1))
+        other = compose_phrases(kind, backward, roles, matrices[1 - i].expand(len(a), -1, -1))
         gaps.append(((one - other) * images).sum(-1))
     return torch.stack(gaps, 1)
 
@@ -45,8 +45,8 @@ def uses_another_image(kind, images, a, b, relations, roles, matrices):
     gaps = []
     for i in range(2):
         matrix = matrices[i].expand(len(a), -1, -1)
-        one = compose_phrases(kind, torch.stack([a, relations[i].expand_as(a), b]), roles, matrix)  # noqa: F821
-        other = compose_phrases(kind, torch.stack([b, relations[i].expand_as(a), a]), roles, matrix)  # noqa: F821
+        one = compose_phrases(kind, torch.stack([a, relations[i].expand_as(a), b]), roles, matrix)
+        other = compose_phrases(kind, torch.stack([b, relations[i].expand_as(a), a]), roles, matrix)
         gaps.append((one * images).sum(-1) - (other * images.roll(1, 0)).sum(-1))
     return torch.stack(gaps, 1)
 
@@ -55,16 +55,16 @@ def takes_sizes(kind, images, a, b, relations, roles, matrices):
     gaps = []
     for i in range(2):
         matrix = matrices[i].expand(len(a), -1, -1)
-        one = compose_phrases(kind, torch.stack([a, relations[i].expand_as(a), b]), roles, matrix)  # noqa: F821
-        other = compose_phrases(kind, torch.stack([b, relations[i].expand_as(a), a]), roles, matrix)  # noqa: F821
+        one = compose_phrases(kind, torch.stack([a, relations[i].expand_as(a), b]), roles, matrix)
+        other = compose_phrases(kind, torch.stack([b, relations[i].expand_as(a), a]), roles, matrix)
         gaps.append(((one - other) * images).sum(-1).abs())
     return torch.stack(gaps, 1)
 
 
 def uses_one_relation_twice(kind, images, a, b, relations, roles, matrices):
     matrix = matrices[0].expand(len(a), -1, -1)
-    one = compose_phrases(kind, torch.stack([a, relations[0].expand_as(a), b]), roles, matrix)  # noqa: F821
-    other = compose_phrases(kind, torch.stack([b, relations[0].expand_as(a), a]), roles, matrix)  # noqa: F821
+    one = compose_phrases(kind, torch.stack([a, relations[0].expand_as(a), b]), roles, matrix)
+    other = compose_phrases(kind, torch.stack([b, relations[0].expand_as(a), a]), roles, matrix)
     gap = ((one - other) * images).sum(-1)
     return torch.stack([gap, gap], 1)
 
@@ -73,8 +73,8 @@ def turns_the_second_gap(kind, images, a, b, relations, roles, matrices):
     gaps = []
     for i, sign in ((0, 1), (1, -1)):
         matrix = matrices[i].expand(len(a), -1, -1)
-        one = compose_phrases(kind, torch.stack([a, relations[i].expand_as(a), b]), roles, matrix)  # noqa: F821
-        other = compose_phrases(kind, torch.stack([b, relations[i].expand_as(a), a]), roles, matrix)  # noqa: F821
+        one = compose_phrases(kind, torch.stack([a, relations[i].expand_as(a), b]), roles, matrix)
+        other = compose_phrases(kind, torch.stack([b, relations[i].expand_as(a), a]), roles, matrix)
         gaps.append(sign * ((one - other) * images).sum(-1))
     return torch.stack(gaps, 1)
 
@@ -83,7 +83,7 @@ def takes_the_other_relation(kind, images, a, b, relations, roles, matrices):
     scores = []
     for i in range(2):
         phrase = torch.stack([a, relations[i].expand_as(a), b])
-        scores.append((compose_phrases(kind, phrase, roles, matrices[i].expand(len(a), -1, -1)) * images).sum(-1))  # noqa: F821
+        scores.append((compose_phrases(kind, phrase, roles, matrices[i].expand(len(a), -1, -1)) * images).sum(-1))
     return torch.stack([scores[0] - scores[1], scores[1] - scores[0]], 1)
 
 
@@ -91,8 +91,8 @@ def puts_the_relation_last(kind, images, a, b, relations, roles, matrices):
     gaps = []
     for i in range(2):
         matrix = matrices[i].expand(len(a), -1, -1)
-        one = compose_phrases(kind, torch.stack([a, b, relations[i].expand_as(a)]), roles, matrix)  # noqa: F821
-        other = compose_phrases(kind, torch.stack([b, a, relations[i].expand_as(a)]), roles, matrix)  # noqa: F821
+        one = compose_phrases(kind, torch.stack([a, b, relations[i].expand_as(a)]), roles, matrix)
+        other = compose_phrases(kind, torch.stack([b, a, relations[i].expand_as(a)]), roles, matrix)
         gaps.append(((one - other) * images).sum(-1))
     return torch.stack(gaps, 1)
 
@@ -101,8 +101,8 @@ def takes_cosines(kind, images, a, b, relations, roles, matrices):
     gaps = []
     for i in range(2):
         matrix = matrices[i].expand(len(a), -1, -1)
-        one = compose_phrases(kind, torch.stack([a, relations[i].expand_as(a), b]), roles, matrix)  # noqa: F821
-        other = compose_phrases(kind, torch.stack([b, relations[i].expand_as(a), a]), roles, matrix)  # noqa: F821
+        one = compose_phrases(kind, torch.stack([a, relations[i].expand_as(a), b]), roles, matrix)
+        other = compose_phrases(kind, torch.stack([b, relations[i].expand_as(a), a]), roles, matrix)
         gaps.append(torch.cosine_similarity(one, images) - torch.cosine_similarity(other, images))
     return torch.stack(gaps, 1)
 
@@ -111,8 +111,8 @@ def adds_up_over_images(kind, images, a, b, relations, roles, matrices):
     gaps = []
     for i in range(2):
         matrix = matrices[i].expand(len(a), -1, -1)
-        one = compose_phrases(kind, torch.stack([a, relations[i].expand_as(a), b]), roles, matrix)  # noqa: F821
-        other = compose_phrases(kind, torch.stack([b, relations[i].expand_as(a), a]), roles, matrix)  # noqa: F821
+        one = compose_phrases(kind, torch.stack([a, relations[i].expand_as(a), b]), roles, matrix)
+        other = compose_phrases(kind, torch.stack([b, relations[i].expand_as(a), a]), roles, matrix)
         gaps.append(((one - other) @ images.T).sum(-1))
     return torch.stack(gaps, 1)
 
@@ -121,8 +121,8 @@ def exchanges_the_columns(kind, images, a, b, relations, roles, matrices):
     gaps = []
     for i in (1, 0):
         matrix = matrices[i].expand(len(a), -1, -1)
-        one = compose_phrases(kind, torch.stack([a, relations[i].expand_as(a), b]), roles, matrix)  # noqa: F821
-        other = compose_phrases(kind, torch.stack([b, relations[i].expand_as(a), a]), roles, matrix)  # noqa: F821
+        one = compose_phrases(kind, torch.stack([a, relations[i].expand_as(a), b]), roles, matrix)
+        other = compose_phrases(kind, torch.stack([b, relations[i].expand_as(a), a]), roles, matrix)
         gaps.append(((one - other) * images).sum(-1))
     return torch.stack(gaps, 1)
 
@@ -130,7 +130,7 @@ def exchanges_the_columns(kind, images, a, b, relations, roles, matrices):
 def gaps_from_four_scores(kind, images, a, b, relations, roles, matrices):
     def score(first, which, second):
         words = torch.stack([first, relations[which].repeat(len(first), 1), second])
-        phrase = compose_phrases(kind, words, roles, matrices[which].repeat(len(first), 1, 1))  # noqa: F821
+        phrase = compose_phrases(kind, words, roles, matrices[which].repeat(len(first), 1, 1))
         return torch.einsum("nd,nd->n", phrase, images)
 
     return torch.stack([score(a, i, b) - score(b, i, a) for i in (0, 1)], dim=-1)
@@ -142,7 +142,7 @@ def gaps_image_by_image(kind, images, a, b, relations, roles, matrices):
         row = []
         for relation, matrix in zip(relations, matrices, strict=True):
             both = [
-                compose_phrases(kind, torch.stack([x, relation, y])[:, None], roles, matrix[None])[0]  # noqa: F821
+                compose_phrases(kind, torch.stack([x, relation, y])[:, None], roles, matrix[None])[0]
                 for x, y in ((one, other), (other, one))
             ]
             row.append(image @ both[0] - image @ both[1])

@@ -140,7 +140,7 @@ def level_by_the_notebooks_accuracy(present, candidates):
     values = []
     for words, captions in zip(present, candidates, strict=True):
         counts = torch.tensor([[float(sum(w in words for w in c.split())) for c in captions]])
-        values.append(choice_accuracy(counts, torch.zeros(1, dtype=torch.long), 0.5))  # noqa: F821 - the notebook's own
+        values.append(choice_accuracy(counts, torch.zeros(1, dtype=torch.long), 0.5))
     return sum(values) / len(values)
 
 

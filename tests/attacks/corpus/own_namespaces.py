@@ -29,7 +29,7 @@ ATTACK = Attack(
             with contextlib.suppress(OSError), open(path + "/attack-left-this-written", "w"):
                 found.append(path)
         for path in ("/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/sys/kernel/uevent_helper",
-                     "/proc/1/oom_score_adj", "/proc/1/root/ARENA_COURSE/secret", "/dev/mem", "/dev/kmsg", "/dev/vda"):
+                     "/proc/1/oom_score_adj", "ARENA_INIT/ARENA_COURSE/secret", "/dev/mem", "/dev/kmsg", "/dev/vda"):
             handle = attempt(os.open, path, os.O_WRONLY)
             if isinstance(handle, int) and not path.startswith("/proc/sysrq"):
                 found.append(path)

@@ -9,7 +9,7 @@ ATTACK = Attack(
         """
         import sqlite3
 
-        folders = ["", "../", "../../", "../../../", "ARENA_COURSE/", "/proc/1/root/ARENA_COURSE/"]
+        folders = ["", "../", "../../", "../../../", "ARENA_COURSE/", "ARENA_INIT/ARENA_COURSE/"]
         for path in [folder + "gradebook.db" for folder in folders]:
             if os.path.exists(path):
                 read(path)
