@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from autograder.export.cells import number, table
+from mechanisms.spreadsheet import number, table
 from autograder.export.columns import find_column, find_item, heading_of
 from autograder.export.grades import LATE, ChapterGrades, Standing
 from autograder.export.identities import Identity

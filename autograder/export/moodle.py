@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from autograder.export.cells import number, table
+from mechanisms.spreadsheet import number, table
 from autograder.export.grades import LATE, ChapterGrades
 from autograder.export.identities import Identity
 from autograder.export.outcome import LeftOut, Outcome

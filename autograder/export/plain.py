@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from autograder.export.cells import table
+from mechanisms.spreadsheet import table
 from autograder.export.grades import LATE, ChapterGrades
 from autograder.export.identities import Identity
 from autograder.export.outcome import Outcome

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.export.cells import number, starts_formula
+from mechanisms.spreadsheet import number, starts_formula
 from mechanisms.errors import UsageError
 
 BOM = "\ufeff"

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from autograder.export.cells import table
+from mechanisms.spreadsheet import table
 from autograder.report.page import report_html
 from mechanisms.files import atomic_write
 

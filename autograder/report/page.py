@@ -12,7 +12,7 @@ import statistics
 from collections import Counter
 from collections.abc import Sequence
 
-from autograder.export.cells import number
+from mechanisms.spreadsheet import number
 from autograder.feedback.sanitise import clean_text
 from autograder.nbg.results import UNMATCHED
 from autograder.page import document, text, words

@@ -7,23 +7,13 @@
 
 from __future__ import annotations
 
-import sys
-import types
 from typing import Any
+
+from mechanisms.callable_module import make_callable
 
 _OFFERED = ("CheckResult", "case", "check", "predict")
 
-
-class _CallableModule(types.ModuleType):
-    """This module, which can be called like the function ``check``."""
-
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
-        from mechanisms.check.api import check
-
-        return check(*arguments, **named)
-
-
-sys.modules[__name__].__class__ = _CallableModule
+make_callable(__name__, "mechanisms.check.api:check")
 
 
 def __getattr__(name: str) -> Any:

@@ -8,18 +8,6 @@
 
 from __future__ import annotations
 
-import sys
-import types
-from typing import Any
+from mechanisms.callable_module import make_callable
 
-
-class _CallableModule(types.ModuleType):
-    """This module, which can be called like the function ``progress``."""
-
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
-        from mechanisms.progress.view import progress
-
-        return progress(*arguments, **named)
-
-
-sys.modules[__name__].__class__ = _CallableModule
+make_callable(__name__, "mechanisms.progress.view:progress")

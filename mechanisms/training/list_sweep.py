@@ -2,7 +2,6 @@
 
 - ``python -m mechanisms.training.list_sweep`` makes the runs that ``mechanisms/data/list_sweep.json`` lacks; seed 0 is
   the shipped model, read from its card;
-- ``--longer`` does the same with ``LONGER`` steps, for ``mechanisms/data/list_sweep_longer.json``;
 - ``--checkpoints FOLDER`` keeps the trained models, and measures those that are there without training them again;
 - ``interval`` gives a quantity's mean over seeds with Student's 95% interval.
 
@@ -29,8 +28,7 @@ from mechanisms.training.lab_lm import rounded
 from mechanisms.training.measure_list import aims, measure
 
 TABLE = Path(__file__).parents[1] / "data" / "list_sweep.json"
-LONGER_TABLE = TABLE.with_name("list_sweep_longer.json")
-SEEDS, LONGER = 5, 6000
+SEEDS = 5
 
 
 def load(path: Path = TABLE) -> list[dict[str, Any]]:
@@ -51,16 +49,17 @@ def trained(recipe: Recipe, checkpoints: Path | None) -> Any:
     return boot(folder)
 
 
-def run(recipe: Recipe, checkpoints: Path | None = None) -> dict[str, Any]:
+def run(seed: int, checkpoints: Path | None = None) -> dict[str, Any]:
     """One training and its measurement, as plain data without the table of components."""
     from mechanisms.models import card
 
-    if asdict(recipe) == card("lab-list")["recipe"]:
-        report = card("lab-list")["measured"]
+    if seed == 0:
+        report, recipe = card("lab-list")["measured"], Recipe(**card("lab-list")["recipe"])
     else:
+        recipe = Recipe(seed=seed)
         report = rounded(measure(trained(recipe, checkpoints), recipe.task()))
     kept = {name: value for name, value in report.items() if name != "components"}
-    return {"seed": recipe.seed, "recipe": asdict(recipe), "aims": rounded(aims(report)), **kept}
+    return {"seed": seed, "recipe": asdict(recipe), "aims": rounded(aims(report)), **kept}
 
 
 def interval(runs: Sequence[dict[str, Any]], read: Callable[[dict[str, Any]], float]) -> dict[str, Any]:
@@ -86,22 +85,18 @@ def main(argv: list[str] | None = None) -> int:
     """Makes what is missing from the table."""
     prog = "python -m mechanisms.training.list_sweep"
     parser = argparse.ArgumentParser(prog=prog, description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, help="the table (default: the shipped one)")
-    parser.add_argument("--longer", action="store_true", help=f"train for {LONGER:,} steps")
+    parser.add_argument("--out", type=Path, default=TABLE)
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--checkpoints", type=Path, help="keep the trained models in this folder")
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
-    steps = LONGER if options.longer else Recipe().steps
-    out = options.out or (LONGER_TABLE if options.longer else TABLE)
     for seed in range(options.seeds):
-        kept = {found["seed"]: found for found in load(out)}
-        recipe = Recipe(seed=seed, steps=steps)
-        if seed in kept and kept[seed]["recipe"] == asdict(recipe):
+        kept = {found["seed"]: found for found in load(options.out)}
+        if seed in kept and kept[seed]["recipe"] == asdict(Recipe(seed=seed)):
             continue
-        kept[seed] = run(recipe, options.checkpoints)
+        kept[seed] = run(seed, options.checkpoints)
         lines = ",\n".join(" " + json.dumps(kept[s]) for s in sorted(kept))
-        atomic_write(out, f"[\n{lines}\n]\n")
+        atomic_write(options.out, f"[\n{lines}\n]\n")
         print(f"seed {seed}: {json.dumps(kept[seed]['aims'])}", flush=True)
     return 0
 

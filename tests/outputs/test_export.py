@@ -25,7 +25,7 @@ from autograder.export import (
     plain_file,
     read_identities,
 )
-from autograder.export.cells import harmless, number, starts_formula, table
+from mechanisms.spreadsheet import harmless, number, starts_formula, table
 from autograder.export.template import parse, read_sheet, unquoted
 from autograder.nbg.results import UNMATCHED, Result
 from mechanisms.errors import UsageError

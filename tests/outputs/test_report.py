@@ -13,7 +13,7 @@ import pytest
 from crowd import QUESTION, make_class
 from records import MISTAKEN, PERFECT, SENTENCE, mistaken, partly, perfect
 
-from autograder.export.cells import starts_formula
+from mechanisms.spreadsheet import starts_formula
 from autograder.nbg.results import UNMATCHED, Result
 from autograder.report import ChapterReport, Row, gather, report_html, report_json, students_of, write_report
 from autograder.report.charts import histogram, shares, spreads
