@@ -1,12 +1,14 @@
 """For every test.
 
 - what a test runs is nobody's progress (the tests of the record name a file of their own);
+- ``chromium`` is the real browser of those tests that need one;
 - the files that take longest are handed out first, so that no worker is left with one of them at the end.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 
@@ -23,6 +25,26 @@ LONGEST = (
     "tests/book/test_browser.py",
     "tests/build/test_every_chapter.py",
 )
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """One browser for all tests of a worker; skipped where there is none."""
+    program, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
+    if not (program and driver):
+        pytest.skip("needs Chromium and chromedriver (Debian: apt install chromium chromium-driver)")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with webdriver.Chrome(options=options, service=Service(driver)) as browser:
+        browser.set_script_timeout(120)
+        browser.set_page_load_timeout(120)
+        yield browser
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,8 +1,7 @@
-"""Writes the course's address into the files that cannot read pyproject.toml: README.md, CITATION.cff, the guides.
+"""Writes the course's address into the files that cannot read pyproject.toml: README.md and CITATION.cff.
 
 - README.md: the badges, and how to install, between its two address comments;
 - CITATION.cff: repository-code and url;
-- the guides: what ``git clone`` clones;
 - everything else reads mechanisms.address when it runs or when it is built; `make address` makes all of it anew.
 """
 
@@ -15,8 +14,6 @@ from mechanisms import address
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"(?s)(<!-- address: made by `make address` -->\n).*?(<!-- end of address -->)")
-GUIDES = ("book/guides/student.md", "book/guides/instructor.md")
-FILES = ("README.md", "CITATION.cff", *GUIDES)
 FIRST = "exercises/02_factual_recall/factual_recall.ipynb"
 
 
@@ -39,15 +36,13 @@ def renewed(name: str, text: str) -> str:
     """A file's text with the address of today."""
     if name == "README.md":
         return BLOCK.sub(lambda found: found[1] + block() + found[2], text)
-    if name in GUIDES:
-        return re.sub(r"git clone https://[^\s`]+", f"git clone {address.repository()}", text)
     text = re.sub(r"(?m)^repository-code: .*$", f'repository-code: "{address.repository()}"', text)
     return re.sub(r"(?m)^url: .*$", f'url: "{address.documentation()}/"', text)
 
 
 def stale(root: Path) -> list[str]:
     """The files that have another address than pyproject.toml."""
-    texts = {name: (root / name).read_text("utf-8") for name in FILES}
+    texts = {name: (root / name).read_text("utf-8") for name in ("README.md", "CITATION.cff")}
     return [name for name, text in texts.items() if renewed(name, text) != text]
 
 

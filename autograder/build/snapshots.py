@@ -31,7 +31,7 @@ ROUNDING = 1e-4
 def build(chapter: Chapter, namespace: dict[str, Any], seed: str = PUBLIC) -> dict[str, Any]:
     """The chapter's tree. ``namespace`` holds the reference's functions. Raises BuildError."""
     entries = {exercise.name: build_exercise(chapter, exercise, namespace, seed) for exercise in chapter.exercises}
-    return {"chapter": chapter.slug, "exercises": entries}
+    return {"chapter": chapter.slug, "title": chapter.title, "exercises": entries}
 
 
 def build_exercise(

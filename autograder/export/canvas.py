@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from mechanisms.spreadsheet import number, table
 from autograder.export.columns import find_column, find_item, heading_of
 from autograder.export.grades import LATE, ChapterGrades, Standing
 from autograder.export.identities import Identity
 from autograder.export.outcome import LeftOut, Outcome
 from autograder.export.template import Rows, Sheet
 from mechanisms.errors import UsageError
+from mechanisms.spreadsheet import number, table
 
 STUDENT = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 POSSIBLE = "    Points Possible"

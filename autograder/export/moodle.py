@@ -14,12 +14,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from mechanisms.spreadsheet import number, table
 from autograder.export.grades import LATE, ChapterGrades
 from autograder.export.identities import Identity
 from autograder.export.outcome import LeftOut, Outcome
 from autograder.export.template import Rows, Sheet
 from mechanisms.errors import UsageError
+from mechanisms.spreadsheet import number, table
 
 PERSON = ("Full name", "Email address", "ID number", "Username")
 WORKSHEET = ("Identifier", "Full name", "Email address", "Grade", "Maximum Grade", "Last modified (grade)")

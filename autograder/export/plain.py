@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mechanisms.spreadsheet import table
 from autograder.export.grades import LATE, ChapterGrades
 from autograder.export.identities import Identity
 from autograder.export.outcome import Outcome
+from mechanisms.spreadsheet import table
 
 COLUMNS = ("student", "name", "email", "chapter", "item", "points", "max_points", "status", "why_empty")
 

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mechanisms.spreadsheet import number, starts_formula
 from mechanisms.errors import UsageError
+from mechanisms.spreadsheet import number, starts_formula
 
 BOM = "\ufeff"
 _LIMIT = 50_000_000

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mechanisms.spreadsheet import table
 from autograder.report.page import report_html
 from mechanisms.files import atomic_write
+from mechanisms.spreadsheet import table
 
 if TYPE_CHECKING:
     from pathlib import Path

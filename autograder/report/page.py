@@ -12,12 +12,12 @@ import statistics
 from collections import Counter
 from collections.abc import Sequence
 
-from mechanisms.spreadsheet import number
 from autograder.feedback.sanitise import clean_text
 from autograder.nbg.results import UNMATCHED
 from autograder.page import document, text, words
 from autograder.report.charts import histogram, shares, spreads
 from autograder.report.gather import ChapterReport, Row
+from mechanisms.spreadsheet import number
 
 BLOCK = 100
 # Above this many rows (students times chapters) the page leaves out points per exercise and what the grader says.

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 from collections.abc import Sequence
@@ -17,6 +15,7 @@ from pathlib import Path
 from mechanisms.errors import UsageError
 from mechanisms.files import atomic_write
 from mechanisms.progress.overview import ChapterState
+from mechanisms.spreadsheet import table
 
 COLUMNS = (
     "chapter",
@@ -46,15 +45,23 @@ def export(chapters: Sequence[ChapterState], path: str | os.PathLike) -> Path:
 
 def as_csv(chapters: Sequence[ChapterState]) -> str:
     """One row for each exercise, below a row of names. Times are UTC; "all_points" is when all were first earned."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    for chapter in chapters:
-        for one in chapter.exercises:
-            numbers = [f"{one.best:.10g}", f"{one.points:.10g}", str(one.attempts)]
-            texts = [chapter.slug, one.name, one.title, one.state]
-            writer.writerow([*map(_harmless, texts), *numbers, *map(_harmless, (one.first, one.last, one.full))])
-    return buffer.getvalue()
+    rows = [
+        (
+            chapter.slug,
+            one.name,
+            one.title,
+            one.state,
+            one.best,
+            one.points,
+            one.attempts,
+            one.first,
+            one.last,
+            one.full,
+        )
+        for chapter in chapters
+        for one in chapter.exercises
+    ]
+    return table([COLUMNS, *rows])
 
 
 def as_json(chapters: Sequence[ChapterState]) -> str:
@@ -73,9 +80,3 @@ def as_json(chapters: Sequence[ChapterState]) -> str:
         ],
     }
     return json.dumps(tree, indent=1, ensure_ascii=False) + "\n"
-
-
-def _harmless(text: str) -> str:
-    """A text in one line that no spreadsheet takes for a formula."""
-    line = "".join(character if character.isprintable() else " " for character in text)
-    return f"'{line}" if line.lstrip(" '\"")[:1] in ("=", "+", "-", "@", "|", "%") else line

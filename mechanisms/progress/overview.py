@@ -14,7 +14,6 @@ from mechanisms.errors import BadData
 from mechanisms.progress.record import Record
 
 DONE, PARTLY, TRIED, OPEN = "done", "partly", "tried", "open"
-_SPELLED = {"clip": "CLIP", "pretraining": "pre-training", "working memory": "working-memory"}
 
 
 @dataclass(frozen=True)
@@ -100,23 +99,15 @@ def overview(record: Record) -> tuple[ChapterState, ...]:
     for path in sorted((folder() / "snapshots").glob("*.json")):
         questions = folder() / "questions" / path.name
         try:
-            entries = json.loads(path.read_text(encoding="utf-8"))["exercises"].values()
-            exercises = tuple(_exercise(entry, record) for entry in entries)
+            chapter = json.loads(path.read_text(encoding="utf-8"))
+            exercises = tuple(_exercise(entry, record) for entry in chapter["exercises"].values())
             listed = json.loads(questions.read_text(encoding="utf-8")) if questions.exists() else []
             listed = listed["questions"] if isinstance(listed, dict) else listed
             asked = tuple(_question(str(entry["id"]), record) for entry in listed)
+            found.append(ChapterState(path.stem, str(chapter["title"]), exercises, asked))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise BadData(f"The file {path.name} of the course is damaged: reinstall the course package.") from None
-        found.append(ChapterState(path.stem, title(path.stem), exercises, asked))
     return tuple(found)
-
-
-def title(slug: str) -> str:
-    """ "02_factual_recall" as "Factual recall"."""
-    words = slug.split("_", 1)[-1].replace("_", " ")
-    for plain, spelled in _SPELLED.items():
-        words = words.replace(plain, spelled)
-    return words[:1].upper() + words[1:]
 
 
 def _exercise(entry: dict, record: Record) -> ExerciseState:

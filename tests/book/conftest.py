@@ -53,26 +53,6 @@ def site(built):
         server.shutdown()
 
 
-@pytest.fixture(scope="session")
-def chromium():
-    """One browser for all tests; skipped where there is none."""
-    program, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
-    if not (program and driver):
-        pytest.skip("needs Chromium and chromedriver (Debian: apt install chromium chromium-driver)")
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with webdriver.Chrome(options=options, service=Service(driver)) as browser:
-        browser.set_script_timeout(120)
-        browser.set_page_load_timeout(120)
-        yield browser
-
-
 @pytest.fixture
 def browser(chromium):
     """The browser in its first state: a laptop's width, light, no messages."""

@@ -100,19 +100,16 @@ def test_the_status_page_tells_time_memory_and_skips(built):
     assert "tests/engine/test_postgres.py::server" in page
 
 
-def test_what_cannot_read_pyproject_has_its_address():
+def test_readme_and_citation_have_the_address_of_pyproject():
     assert readdress.stale(ROOT) == []
 
 
-def test_a_new_address_is_written_into_all_of_them(tmp_path, monkeypatch):
-    (tmp_path / "book" / "guides").mkdir(parents=True)
-    for name in readdress.FILES:
+def test_a_new_address_is_written_into_both(tmp_path, monkeypatch):
+    for name in ("README.md", "CITATION.cff"):
         (tmp_path / name).write_text((ROOT / name).read_text("utf-8"), encoding="utf-8")
     monkeypatch.setattr(readdress.address, "repository", lambda: "https://github.com/ada/course")
-    assert readdress.stale(tmp_path) == list(readdress.FILES)
+    assert readdress.stale(tmp_path) == ["README.md", "CITATION.cff"]
     readdress.main(tmp_path)
     assert readdress.stale(tmp_path) == []
     assert "https://github.com/ada/course" in (tmp_path / "README.md").read_text("utf-8")
-    for name in readdress.FILES[1:]:
-        assert "github.com/OWNER" not in (tmp_path / name).read_text("utf-8")
-    assert "$ git clone https://github.com/ada/course\n" in (tmp_path / readdress.GUIDES[0]).read_text("utf-8")
+    assert "github.com/OWNER" not in (tmp_path / "CITATION.cff").read_text("utf-8")

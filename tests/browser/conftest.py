@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -28,26 +27,6 @@ def pictures() -> Path:
     """The folder of the screenshots, which git ignores and continuous integration keeps."""
     PICTURES.mkdir(exist_ok=True)
     return PICTURES
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """One browser for all tests of a file; skipped where there is none."""
-    program, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
-    if not (program and driver):
-        pytest.skip("needs Chromium and chromedriver (Debian: apt install chromium chromium-driver)")
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.add_argument("--window-size=1280,1100")
-    with webdriver.Chrome(options=options, service=Service(driver)) as browser:
-        browser.set_script_timeout(120)
-        browser.set_page_load_timeout(120)
-        yield browser
 
 
 class Lab:

@@ -101,6 +101,8 @@ class Page:
 def page(lab, chromium, pictures):
     """The exercise as it is handed out, opened."""
     shutil.copyfile(ROOT / "exercises" / CHAPTER / NOTEBOOK, lab.folder / NOTEBOOK)
+    size = {"width": 1280, "height": 1100, "deviceScaleFactor": 1, "mobile": False}
+    chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     chromium.get(f"{lab.address}/lab/tree/{NOTEBOOK}")
     made = Page(chromium, pictures)
     made.until("return document.querySelectorAll('.jp-CodeCell').length > 3")

@@ -25,10 +25,10 @@ from autograder.export import (
     plain_file,
     read_identities,
 )
-from mechanisms.spreadsheet import harmless, number, starts_formula, table
 from autograder.export.template import parse, read_sheet, unquoted
 from autograder.nbg.results import UNMATCHED, Result
 from mechanisms.errors import UsageError
+from mechanisms.spreadsheet import harmless, number, starts_formula, table
 
 FORMULAS = [
     "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "'=1", '"=1', "''\" =1", "＝1+1", "＋1", "－1",

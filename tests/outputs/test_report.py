@@ -13,10 +13,10 @@ import pytest
 from crowd import QUESTION, make_class
 from records import MISTAKEN, PERFECT, SENTENCE, mistaken, partly, perfect
 
-from mechanisms.spreadsheet import starts_formula
 from autograder.nbg.results import UNMATCHED, Result
 from autograder.report import ChapterReport, Row, gather, report_html, report_json, students_of, write_report
 from autograder.report.charts import histogram, shares, spreads
+from mechanisms.spreadsheet import starts_formula
 
 NASTY = '=HYPERLINK("http://x")<script>alert(1)</script>'
 VOID = {"meta", "br", "wbr", "rect", "path", "img", "input"}

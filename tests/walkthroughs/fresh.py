@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -18,6 +17,7 @@ import venv
 from pathlib import Path
 
 from jupyter_client.manager import KernelManager
+from project_copy import copy_files
 
 from mechanisms import address
 
@@ -30,7 +30,6 @@ _PLACES = {
     f"https://{address.PLACEHOLDER}.github.io/mechanisms": address.documentation(),
 }
 _PROGRAMS = {"jupyter": "jupyter_core.command", "jupyter-lab": "jupyterlab.labapp", "autograder": "autograder.cli"}
-_LISTED = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
 
 
 def blocks(guide: str) -> list[tuple[str, str]]:
@@ -49,13 +48,7 @@ def blocks(guide: str) -> list[tuple[str, str]]:
 
 def _publish(folder: Path) -> None:
     """A repository with the files of this checkout as they are now, changes that are not committed yet included."""
-    listed = subprocess.run(_LISTED, cwd=ROOT, capture_output=True, check=True).stdout.decode()
-    for name in filter(None, listed.split("\0")):
-        source, target = ROOT / name, folder / name
-        if source.is_file():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
-            shutil.copymode(source, target)
+    copy_files(folder)
     git = ["git", "-c", "user.name=The course", "-c", "user.email=course@example.org"]
     for arguments in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "The course"]):
         subprocess.run([*git, *arguments], cwd=folder, check=True, capture_output=True)
