@@ -2,7 +2,7 @@
 
 - ``build_arena`` releases the attacked chapter, plants secrets in every place that a submission could reach if the
   isolation failed, and hands in the honest students and all attacks;
-- ``grade_batch`` grades everybody in two processes and counts, after each submission, the processes it left;
+- ``Batch`` grades everybody in two processes and counts, after each submission, the processes it left;
 - ``Outcome`` is what came of one submission: record, executed notebook, feedback page, time;
 - ``leaks_in``, ``marks_left`` and ``digest`` are the looks at it afterwards;
 - ``control`` runs an attack's cells with nothing around them, to see that it would have found something.
@@ -26,6 +26,7 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Collection
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -276,13 +277,17 @@ def collect_orphans() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def below() -> list[psutil.Process]:
-    """Every process below this one but the warm parents and what Python itself keeps."""
+def below(others: Collection[psutil.Process] = ()) -> list[psutil.Process]:
+    """Every process below this one but the warm parents, what Python itself keeps, and *others* with all below them."""
     from autograder import pipeline
 
     warm = {parent.process.pid for parent in pipeline._parents.values()}
+    theirs = set(others)
+    for process in others:
+        with contextlib.suppress(psutil.Error):
+            theirs |= set(process.children(recursive=True))
     found = []
-    for process in psutil.Process().children(recursive=True):
+    for process in set(psutil.Process().children(recursive=True)) - theirs:
         with contextlib.suppress(psutil.Error):
             own = process.pid in warm or "multiprocessing" in " ".join(process.cmdline())
             if process.status() != psutil.STATUS_ZOMBIE and not own:
@@ -331,9 +336,10 @@ def end_one(_: int) -> list[str]:
 
 @dataclass
 class Batch:
-    """Two workers that grade one round after the other."""
+    """Two workers that grade one round after the other, and what ran below this process before them (a browser)."""
 
     pool: ProcessPoolExecutor
+    others: frozenset[psutil.Process]
 
     def grade(self, students: list[str]) -> dict[str, Outcome]:
         """Everybody's outcome; one that does not come within reason is an error of its own."""
@@ -350,13 +356,13 @@ class Batch:
         """End the workers; what they and the batch left below this process."""
         left = [line for lines in self.pool.map(end_one, range(2 * WORKERS)) for line in lines]
         self.pool.shutdown()
-        return left + [f"{process.pid} {process.name()}" for process in below()]
+        return left + [f"{process.pid} {process.name()}" for process in below(self.others)]
 
 
 def start_batch() -> Batch:
     """The workers, each a fresh process with the environment of this one."""
     context = multiprocessing.get_context("spawn")
-    return Batch(ProcessPoolExecutor(WORKERS, mp_context=context, initializer=_begin))
+    return Batch(ProcessPoolExecutor(WORKERS, mp_context=context, initializer=_begin), frozenset(below()))
 
 
 def leaks_in(text: str, words: set[str]) -> set[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
-from attack_arena import HONEST, control, leaks_in, marks_left
+from attack_arena import HONEST, below, collect_orphans, control, leaks_in, marks_left
 from attack_kit import POINTS, corpus
 
 import mechanisms
@@ -103,6 +105,22 @@ def test_nobody_was_reached(graded):
 
 def test_no_process_is_left(graded):
     assert graded.left == []
+
+
+def test_a_process_that_is_left_would_be_seen():
+    collect_orphans()
+    with subprocess.Popen(["sleep", "60"]) as browser:
+        others = below()
+        command = ["sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"]
+        said = subprocess.run(command, capture_output=True, text=True, check=True)
+        orphan = psutil.Process(int(said.stdout))
+        try:
+            assert psutil.Process(browser.pid) in others
+            assert below(others) == [orphan]
+        finally:
+            orphan.kill()
+            orphan.wait(10)
+            browser.kill()
 
 
 def test_no_file_descriptor_is_left_open_in_the_grader(graded):
