@@ -132,6 +132,7 @@ def warm_parent(project: Project, chapter: Chapter, *, trust: bool = False) -> W
             isolated,
             covered=(project.course, project.root / "solutions"),
             imports=imports_of(project.release(chapter)),
+            case_models=chapter.case_models,
         )
     return parent
 

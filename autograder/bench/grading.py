@@ -168,7 +168,10 @@ def _cells_alone(project: Project, chapter: Chapter, hidden: dict[str, Any], par
 def _cells_together(project: Project, chapter: Chapter, hidden: dict[str, Any], jobs: int) -> float:
     """Wall seconds of the students' cells and hidden cases, ``jobs`` warm processes at a time."""
     imports, isolated = imports_of(project.release(chapter)), protections().enough
-    parents = [WarmParent(chapter.models, isolated, imports=imports) for _ in range(min(jobs, len(hidden)))]
+    parents = [
+        WarmParent(chapter.models, isolated, imports=imports, case_models=chapter.case_models)
+        for _ in range(min(jobs, len(hidden)))
+    ]
     try:
         for parent in parents:
             parent.wait()

@@ -32,12 +32,16 @@ SHARE = 6
 
 @dataclass(frozen=True)
 class Warm:
-    """What the warm process shall have loaded (``models``, ``imports``), and how it isolates (see `WarmParent`)."""
+    """What the warm process shall have loaded (``models``, ``case_models``, ``imports``), and how it isolates.
+
+    `WarmParent` says more of each.
+    """
 
     models: tuple[str, ...]
     isolated: bool
     covered: tuple[Path, ...] = ()
     imports: tuple[str, ...] = ()
+    case_models: tuple[str, ...] = ()
 
 
 def possible() -> bool:
@@ -52,7 +56,7 @@ class Nursery:
         _subreaper(True)
         self.warm = warm
         self.hired = 0
-        self.parent = WarmParent(warm.models, warm.isolated, warm.covered, scratch, warm.imports)
+        self.parent = WarmParent(warm.models, warm.isolated, warm.covered, scratch, warm.imports, warm.case_models)
 
     @property
     def full(self) -> bool:

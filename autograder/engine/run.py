@@ -146,9 +146,11 @@ def _warm(project: Project, order: Order, due: list[_Due]) -> Warm:
     """What the process has to have loaded from which workers and sandboxes are forked."""
     chapters = {one.chapter.slug: one.chapter for one in due}.values()
     models = dict.fromkeys(name for chapter in chapters for name in chapter.models)
+    for_cases = dict.fromkeys(name for chapter in chapters for name in chapter.case_models)
     imports = dict.fromkeys(line for chapter in chapters for line in imports_of(project.release(chapter)))
     isolated = not order.trust or protections().enough
-    return Warm(tuple(models), isolated, (project.course, project.root / "solutions"), tuple(imports))
+    covered = (project.course, project.root / "solutions")
+    return Warm(tuple(models), isolated, covered, tuple(imports), tuple(for_cases))
 
 
 def _due(project: Project, chapter: Chapter, order: Order, ledger: Ledger, tally: Tally) -> Iterator[_Due]:

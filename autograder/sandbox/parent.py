@@ -51,7 +51,7 @@ def main(number: int) -> None:
     except wire.WireError:  # nobody needed it
         return
     os.chdir(settings["folder"])
-    missing = [*_import(settings["imports"]), *_load(settings["models"])]
+    missing = [*_import(settings["imports"]), *_load(settings["models"], settings["case_models"])]
     os.environ["HOME"] = HOME if settings["isolated"] else os.getcwd()
     for name in settings["forget"]:
         os.environ.pop(name, None)
@@ -81,7 +81,8 @@ def _import(statements: list[str]) -> list[str]:
     return missing
 
 
-def _load(models: list[str]) -> list[str]:
+def _load(models: list[str], case_models: list[str]) -> list[str]:
+    """Load lab models for notebooks and, as copies of their own, for cases; those that cannot be loaded."""
     missing = []
     import torch
 
@@ -90,9 +91,10 @@ def _load(models: list[str]) -> list[str]:
     from mechanisms.check import run
     from mechanisms.errors import CourseError
 
-    for name in models:
+    for name in dict.fromkeys([*models, *case_models]):
         try:
-            lab.load(name)
+            if name in models:
+                lab.load(name)
             run.model(name)
         except CourseError:
             missing.append(name)

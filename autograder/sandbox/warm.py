@@ -48,7 +48,8 @@ class NoSandbox(CourseError):
 class WarmParent:
     """A warm parent process; it warms up while its starter goes on. Raises NoSandbox when it cannot be started.
 
-    ``imports`` are import statements that submissions will run as well, so that none of them has to wait for it.
+    ``models`` are lab models that notebooks load, ``case_models`` others that hidden cases hold, ``imports`` are import
+    statements that submissions will run as well: none of them has to wait for it.
     ``isolated`` False runs submissions as ordinary processes: only for submissions that are trusted.
     """
 
@@ -59,6 +60,7 @@ class WarmParent:
         covered: Iterable[Path] = (),
         scratch: Path | None = None,
         imports: Iterable[str] = (),
+        case_models: Iterable[str] = (),
     ):
         self.isolated = isolated
         self.covered = tuple(covered)
@@ -67,6 +69,7 @@ class WarmParent:
         self.process, self.sock = launched.process, launched.sock
         settings = {
             "models": list(models),
+            "case_models": list(case_models),
             "imports": list(imports),
             "isolated": isolated,
             "folder": self.folder,

@@ -15,6 +15,7 @@ import base64
 import contextlib
 import gc
 import io
+import logging
 import os
 import random
 import re
@@ -296,6 +297,7 @@ class _Snapshot:
         # More threads than one hang in a fork whose parent had them.
         torch.set_num_threads(1)
         questions = codec.load(message["text"], data)
+        logging.disable(logging.CRITICAL)  # once, and not for every case
         sys.stdout = sys.stderr = io.StringIO()
         for number in range(message["first"], len(questions["cases"])):
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -323,9 +325,10 @@ def _raw_output() -> Any:
 def _same_start_for_everybody() -> None:
     """Random numbers start alike, so that grading again gives the same; the parent's own state is of no interest."""
     import numpy
-    import torch
+
+    from mechanisms.check.run import seed_torch
 
     random.seed(0)
     numpy.random.seed(0)
-    torch.manual_seed(0)
+    seed_torch(0)
     gc.unfreeze()

@@ -104,8 +104,8 @@ class Chapter:
     """A chapter: ``slug`` "02_factual_recall", ``notebook`` "factual_recall", ``page`` the page of the built book,
     ``paper`` the address of the paper.
 
-    ``models`` are the lab models that its notebook uses (the grader loads them once, beforehand), ``limits`` what one
-    submission may use.
+    ``models`` are the lab models that its notebook uses, ``case_models`` those that only cases hold (the grader loads
+    all of them once, beforehand), ``limits`` what one submission may use.
     """
 
     slug: str
@@ -116,6 +116,7 @@ class Chapter:
     page: str = ""
     paper: str = ""
     models: tuple[str, ...] = ("lab-lm",)
+    case_models: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
 
     def exercise(self, name: str) -> Exercise:

@@ -73,7 +73,28 @@ class Capped(io.TextIOBase):
         return "".join(self.parts) + ("\n… and more, not shown" if self.cut else "")
 
 
-_models: dict[str, Any] = {}
+@dataclass(frozen=True)
+class _Private:
+    """A model for checks as it was when it was loaded; ``values`` are its tensors beside copies of what they held."""
+
+    model: Any
+    values: tuple[tuple[torch.Tensor, torch.Tensor], ...]
+    shape: _Shape
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """Which hooks the modules of a model have, which parameters and buffers, and where the memory of these lies.
+
+    As long as these stay, no hook has to be removed, and nothing but the tensors' values can have changed. A hook is
+    known by its number, of which torch gives none twice.
+    """
+
+    hooks: set[int]
+    places: list[Any]
+
+
+_models: dict[str, _Private] = {}
 
 
 def model(name: str) -> Any:
@@ -86,14 +107,13 @@ def model(name: str) -> Any:
         if hasattr(loaded, "run_with_cache"):
             with torch.no_grad():
                 loaded(torch.zeros(1, 1, dtype=torch.long))
-        _models[name] = (loaded, _state(loaded), _hook_count(loaded))
-    loaded = _models[name][0]
-    _reset_hooks(loaded)
-    return loaded
-
-
-def _state(loaded: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return {key: value.detach().clone() for key, value in loaded.state_dict().items() if torch.is_tensor(value)}
+        tensors = [value.detach() for value in loaded.state_dict().values() if torch.is_tensor(value)]
+        values = tuple((value, value.clone()) for value in tensors)
+        _models[name] = _Private(loaded, values, _shape(loaded))
+    private = _models[name]
+    if _shape(private.model).hooks != private.shape.hooks:
+        _reset_hooks(private.model)
+    return private.model
 
 
 def _reset_hooks(loaded: torch.nn.Module) -> None:
@@ -102,31 +122,35 @@ def _reset_hooks(loaded: torch.nn.Module) -> None:
         loaded.reset_hooks()
 
 
-def _hook_count(loaded: torch.nn.Module) -> int:
-    return sum(
-        len(module._forward_hooks) + len(module._forward_pre_hooks) + len(module._backward_hooks)
-        for module in loaded.modules()
-    )
-
-
-def _weights_changed(loaded: torch.nn.Module, before: dict[str, torch.Tensor]) -> bool:
-    now = {key: value for key, value in loaded.state_dict().items() if torch.is_tensor(value)}
-    return now.keys() != before.keys() or any(
-        value.shape != before[key].shape or not torch.equal(value.detach(), before[key]) for key, value in now.items()
-    )
+def _shape(loaded: torch.nn.Module) -> _Shape:
+    # Not ``loaded.modules()``: a bridge nests so deeply that walking through it takes longer than a small case.
+    found, seen, waiting = _Shape(set(), []), set(), [loaded]
+    while waiting:
+        module = waiting.pop()
+        if module is None or id(module) in seen:
+            continue
+        seen.add(id(module))
+        waiting += module._modules.values()
+        for hooks in (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks):
+            found.hooks.update(hooks)
+        for tensor in (*module._parameters.values(), *module._buffers.values()):
+            if tensor is not None:
+                found.places.append((id(tensor), tensor.data_ptr(), tensor.shape, tensor.dtype))
+    return found
 
 
 def _clean_up(name: str) -> list[str]:
     """Look at what the function left on a private model, remove it, and say it."""
-    loaded, before, own_hooks = _models[name]
+    private = _models[name]
     notes = []
-    hooks = _hook_count(loaded) > own_hooks
-    _reset_hooks(loaded)
-    if _hook_count(loaded) > own_hooks:  # registered with torch itself, which that does not know
-        del _models[name]
-    if hooks:
+    after, own = _shape(private.model), len(private.shape.hooks)
+    if len(after.hooks) > own:
         notes.append("left a hook on the model, so every later run of the model is changed too")
-    if _weights_changed(loaded, before):
+        _reset_hooks(private.model)
+        if len(_shape(private.model).hooks) > own:  # registered with torch itself, which that does not know
+            del _models[name]
+    same = after.places == private.shape.places
+    if not (same and all(torch.equal(value, before) for value, before in private.values)):
         _models.pop(name, None)
         notes.append("changed the model's weights, so every later run of the model is changed too")
     return notes
@@ -143,6 +167,17 @@ def resolve(value: Any, load: Callable[[str], Any]) -> Any:
     return copy.deepcopy(value)
 
 
+def seed_torch(seed: int) -> None:
+    """`torch.manual_seed` for the generators that are in use.
+
+    That of a GPU nobody has touched is left for later by torch, which takes a picture of the call's stack for it: ten
+    times as long as the seeding.
+    """
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)
+
+
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
     """Put back every global setting that a function may have changed.
@@ -157,7 +192,7 @@ def undisturbed() -> Iterator[None]:
     environment = dict(os.environ)
     random.seed(SEED)
     numpy.random.seed(SEED)
-    torch.manual_seed(SEED)
+    seed_torch(SEED)
     torch.set_num_threads(1)
     try:
         yield
@@ -189,14 +224,16 @@ def quiet(printed: Capped | None = None) -> Iterator[None]:
     """
     printed = printed or Capped()
     level = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
+    if level < logging.CRITICAL:  # asked, because it looks at every logger there is
+        logging.disable(logging.CRITICAL)
     try:
         with warnings.catch_warnings(), _descriptor_closed(2):
             warnings.simplefilter("ignore")
             with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
                 yield
     finally:
-        logging.disable(level)
+        if logging.root.manager.disable != level:
+            logging.disable(level)
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from autograder.specs import base, chapters
 from autograder.specs.cases import PUBLIC, hidden_seed
 from mechanisms import models
 from mechanisms.check import run
+from mechanisms.check.codec import ModelRef
 from mechanisms.check.verdict import judge
 
 sys.path.append(str(Path(__file__).parents[1] / "check"))
@@ -130,3 +131,18 @@ def test_hidden_cases_are_not_the_public_ones(slug, name):
     public, hidden = entry(slug, name, "public"), entry(slug, name, "hidden")
     answers = [case["expected"] for case in public["cases"]]
     assert judge(hidden, answers).points < hidden["points"], "repeating the public answers must not pass hidden cases"
+
+
+@pytest.mark.parametrize(("slug", "name"), EXERCISES)
+def test_the_grader_has_every_model_of_the_cases_loaded_beforehand(slug, name):
+    chapter = CHAPTERS[slug]
+    held = {ref for seed in SEEDS for case in entry(slug, name, seed)["cases"] for ref in models_in(case["inputs"])}
+    assert held <= {"tiny", *chapter.models, *chapter.case_models}
+
+
+def models_in(value):
+    """The names of the models in a case's inputs."""
+    if type(value) is ModelRef:
+        return {value.name}
+    parts = value.values() if type(value) is dict else value if type(value) is list else ()
+    return set().union(*map(models_in, parts))

@@ -362,6 +362,12 @@ def replaces_weights(model, tokens):
     return output
 
 
+def moves_weights(model, tokens):
+    output = 2 * model(tokens)
+    model.weight.data = torch.zeros(8)
+    return output
+
+
 @pytest.mark.parametrize(
     ("function", "note"),
     [
@@ -369,6 +375,7 @@ def replaces_weights(model, tokens):
         (leaves_torch_hook, "double_output left a hook on the model"),
         (changes_weights, "double_output changed the model's weights"),
         (replaces_weights, "double_output changed the model's weights"),
+        (moves_weights, "double_output changed the model's weights"),
     ],
 )
 def test_what_is_left_on_the_model_is_noted_and_gone_in_the_next_case(function, note):
@@ -380,7 +387,7 @@ def test_what_is_left_on_the_model_is_noted_and_gone_in_the_next_case(function, 
 def test_the_model_of_checks_is_private():
     seen = []
     check(lambda model, tokens: seen.append(model) or 2 * model(tokens), "double_output")
-    assert seen[0] is run._models["tiny"][0] and case("double_output")["model"] is not seen[0]
+    assert seen[0] is run._models["tiny"].model and case("double_output")["model"] is not seen[0]
 
 
 def test_a_check_is_fast():

@@ -18,4 +18,5 @@ CHAPTER = Chapter(
     exercises=tuple(module.EXERCISE for module in (items, rates, parts, scale, choose, frequency)),
     page="book/chapters/02_factual_recall.html",
     paper="https://arxiv.org/abs/2310.15910",
+    case_models=("random-gpt2",),
 )

@@ -21,4 +21,5 @@ CHAPTER = Chapter(
     page="book/chapters/03_circuit_reuse.html",
     paper="https://arxiv.org/abs/2310.08744",
     models=("lab-lm", "planted-circuit"),
+    case_models=("random-gate", "random-gpt2"),
 )

@@ -19,4 +19,5 @@ CHAPTER = Chapter(
     page="book/chapters/05_working_memory_gating.html",
     paper="https://arxiv.org/abs/2402.08211",
     models=("lab-gate",),
+    case_models=("random-gate",),
 )
