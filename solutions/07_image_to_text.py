@@ -932,7 +932,8 @@ claims_table(
 #
 # With a GPU: CLIP ViT-B/32 (49 patches of 768 numbers, the grid case) and GPT-2, joined by one map of 768 × 768 that is
 # trained with **your** `project_features` and `build_inputs` on the captions of a folder of photographs (Flickr8k:
-# `captions.txt` and `Images/`; name its folder in `MECHANISMS_CAPTIONS_DIR`). It takes some ten minutes on a small GPU.
+# `captions.txt` and `Images/`; name its folder in `MECHANISMS_CAPTIONS_DIR`). It takes some ten minutes on a small GPU;
+# the ■ button stops it between two steps, and the same cell goes on from there.
 # Without a GPU, without the network or without the folder, the cells say so in one sentence.
 
 # %% role="paper"

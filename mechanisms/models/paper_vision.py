@@ -3,7 +3,8 @@
 - ``load_pair``: both models, frozen; or one printed sentence and None, so that a notebook runs to its end without;
 - ``read_captions``: images and captions of a folder in the layout of Flickr8k;
 - ``patch_features``: what CLIP gives for each of its 49 patches, computed once;
-- ``fit``: trains a map with the student's own functions; ``describe`` captions images with it;
+- ``fit``: trains a map with the student's own functions, and goes on where it was interrupted; ``describe`` captions
+  images with it;
 - ``original_map``: a projection that the paper's authors trained for GPT-J, for a GPU that can hold that model.
 
 Weights are looked for in the folder MECHANISMS_PAPER_DIR (``<folder>/gpt2`` as saved by Hugging Face and
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import csv
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +24,17 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from mechanisms.errors import CourseError
 from mechanisms.models.paper import hub_answers
+from mechanisms.training.interrupt import Stopped, interruptible
+from mechanisms.training.state import drop_state_of_others, load_state, save_state
 
 CLIP, LM = "ViT-B-32", "gpt2"
 STEM = "A picture of"
 LONGEST = 24  # tokens of a caption
+SAVE_EVERY_SECONDS = 60.0
 
 
 @dataclass
@@ -116,7 +122,7 @@ def patch_features(pair: Pair, images: Sequence[Path], batch: int = 64) -> Float
     from PIL import Image
 
     parts = []
-    for start in range(0, len(images), batch):
+    for start in tqdm(range(0, len(images), batch), desc="patches", unit="batch"):
         pixels = torch.stack([pair.preprocess(Image.open(p).convert("RGB")) for p in images[start : start + batch]])
         parts.append(pair.clip.visual(pixels.to(pair.device))[1].float().cpu())
     features = torch.cat(parts)
@@ -132,6 +138,27 @@ def tokens(pair: Pair, captions: Sequence[str]) -> Int[Tensor, "n pos"]:
     return torch.tensor([row + [end] * (width - len(row)) for row in rows])
 
 
+@dataclass(frozen=True)
+class Fit:
+    """What decides a trained map, besides the functions it is trained with and the machine's arithmetic."""
+
+    clip_width: int
+    lm_width: int
+    images: int
+    captions: int  # tokens that are no padding
+    steps: int
+    batch: int
+    learning_rate: float
+
+
+@dataclass
+class FitProgress:
+    """How far a training of the map has come, and its last loss."""
+
+    step: int = 0
+    loss: float = 0.0
+
+
 def fit(
     pair: Pair,
     features: Float[Tensor, "n patch d_img"],
@@ -141,16 +168,24 @@ def fit(
     steps: int = 1000,
     batch: int = 32,
     learning_rate: float = 8e-4,
+    folder: str | Path = "my-big-map",
     log: Callable[[str], Any] = print,
 ) -> dict[str, Tensor]:
     """One map for all patches, trained with the student's ``project_features`` and ``build_inputs``.
 
     GPT-2 has no token for padding. Here padding gets an id of its own, one behind the vocabulary, so that the end token
     stays a label and the model learns to stop. Returns {"weight" [d_lm, d_img], "bias" [d_lm]} on the CPU.
+
+    The state is kept in ``folder``: a training that was interrupted goes on there, unless one of the two functions is
+    written differently now; then it starts afresh. Raises Stopped, with the state saved, when it is interrupted, and
+    CourseError if the state belongs to other images or settings, or cannot be saved.
     """
-    d_lm = pair.lm.get_input_embeddings().weight.shape[1]
+    folder, d_lm = Path(folder), pair.lm.get_input_embeddings().weight.shape[1]
+    if drop_state_of_others(folder, (project, build)):
+        log(f"Your functions have changed since the state in {folder} was saved: the training starts afresh.")
     torch.manual_seed(0)
     layer = torch.nn.Linear(features.shape[-1], d_lm).to(pair.device)
+    generator = torch.Generator().manual_seed(0)
     optimizer = torch.optim.AdamW(layer.parameters(), lr=learning_rate, betas=(0.9, 0.95))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps, pct_start=0.1)
     ids = tokens(pair, captions)
@@ -159,19 +194,35 @@ def fit(
     extended, pad = torch.cat([table, table[end : end + 1]]), len(table)
     ends = (ids == end).int().cumsum(1)
     ids = torch.where(ends > 1, pad, ids)
-    for step in range(steps):
-        rows = torch.randint(len(features), (batch,))
-        chosen = features[rows].to(pair.device)
-        prompts = project(chosen, layer.weight, layer.bias, chosen.shape[1])
-        inputs = build(prompts, ids[rows].to(pair.device), extended, pad)
-        loss = pair.lm(**inputs).loss
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(layer.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        if (step + 1) % max(1, steps // 5) == 0:
-            log(f"step {step + 1}: loss {loss.item():.2f}")
+    recipe = Fit(features.shape[-1], d_lm, len(features), int((ids != pad).sum()), steps, batch, learning_rate)
+    progress = FitProgress(**(load_state(recipe, folder, layer, optimizer, generator) or {}))
+    schedule.last_epoch = progress.step
+    if progress.step:
+        log(f"Going on from step {progress.step} of {steps}.")
+    saved = time.monotonic()
+    with interruptible() as asked, tqdm(initial=progress.step, total=steps, unit="step", desc="one linear map") as bar:
+        while progress.step < steps:
+            rows = torch.randint(len(features), (batch,), generator=generator)
+            chosen = features[rows].to(pair.device)
+            prompts = project(chosen, layer.weight, layer.bias, chosen.shape[1])
+            inputs = build(prompts, ids[rows].to(pair.device), extended, pad)
+            loss = pair.lm(**inputs).loss
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(layer.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            progress.step += 1
+            bar.update()
+            if progress.step % max(1, steps // 100) == 0:
+                progress.loss = loss.item()
+                bar.set_postfix(loss=f"{progress.loss:.2f}")
+            stop = asked() and progress.step < steps
+            if stop or progress.step == steps or time.monotonic() - saved > SAVE_EVERY_SECONDS:
+                saved = time.monotonic()
+                save_state(recipe, folder, layer, optimizer, generator, progress)
+            if stop:
+                raise Stopped(progress.step, steps, folder)
     return {"weight": layer.weight.detach().cpu(), "bias": layer.bias.detach().cpu()}
 
 

@@ -1,6 +1,6 @@
 """Command line of the training recipes: ``python -m mechanisms.training lab-lm`` (or lab-gate, ...).
 
-- trains a lab model from its recipe, with a progress bar; started again, it goes on where it stopped;
+- trains a lab model from its recipe; the long ones show a progress bar and, started again, go on where they stopped;
 - ``--measure-only`` measures a finished checkpoint again and prints the numbers.
 """
 
@@ -25,6 +25,7 @@ from mechanisms.training import (
     lab_relational,
     lab_vision,
 )
+from mechanisms.training.state import STATE
 
 RECIPES = {
     "lab-lm": (lab_lm, "the language model of chapters 02-04"),
@@ -72,7 +73,9 @@ def main(argv: list[str] | None = None) -> int:
         model, progress = module.train(recipe, options.out, options.device)
         module.write_checkpoint(model, recipe, progress, options.device, options.out)
     except KeyboardInterrupt:
-        print("Stopped. The same command goes on from the last saved state.", file=sys.stderr)
+        kept = (options.out / STATE).exists()
+        how = "goes on from the last saved state" if kept else "begins again: this training had saved nothing"
+        print(f"Stopped. The same command {how}.", file=sys.stderr)
         return 130
     except CourseError as error:
         print(error, file=sys.stderr)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
 
 import matplotlib
 import pytest
@@ -17,6 +19,7 @@ from mechanisms.models import paper_vision
 from mechanisms.plots import limber as plots
 from mechanisms.plots.claims import LIMBER, claims_table
 from mechanisms.training import limber, limber_examples, limber_sweep
+from mechanisms.training.interrupt import Stopped
 from mechanisms.widgets import caption_page, caption_picker
 
 matplotlib.use("agg")
@@ -144,9 +147,26 @@ def test_paper_scale_runs_offline_on_random_weights(solution, photographs, tmp_p
     assert patches.shape == (4, 49, 768)
     project, build = solution["project_features"], solution["build_inputs"]
     linear = paper_vision.fit(
-        pair, patches, [c for _, c in pairs], project, build, steps=3, batch=2, log=lambda _: None
+        pair, patches, [c for _, c in pairs], project, build, steps=3, batch=2, folder=tmp_path / "whole"
     )
     assert linear["weight"].shape == (32, 768)
+    calls = []
+
+    def interrupted(*values):
+        calls.append(values)
+        if len(calls) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return project(*values)
+
+    parts = (pair, patches, [c for _, c in pairs], interrupted, build)
+    with pytest.raises(Stopped, match=f"Stopped at step 2 of 3. Its state is kept in {tmp_path / 'parts'}"):
+        paper_vision.fit(*parts, steps=3, batch=2, folder=tmp_path / "parts")
+    again = paper_vision.fit(*parts, steps=3, batch=2, folder=tmp_path / "parts")
+    assert len(calls) == 3 and all(torch.equal(again[name], linear[name]) for name in linear)
+    assert paper_vision.fit(*parts, steps=3, batch=2, folder=tmp_path / "parts").keys() == linear.keys()
+    assert len(calls) == 3  # it had ended
+    with pytest.raises(CourseError, match="saved by another recipe; delete it, or give another folder"):
+        paper_vision.fit(*parts, steps=4, batch=2, folder=tmp_path / "parts")
     assert len(paper_vision.describe(pair, patches, linear, project)) == 4
 
 
