@@ -119,6 +119,11 @@ class Chapter:
     case_models: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the chapter may be called on the command line: its slug, or its number."""
+        return self.slug, str(self.number), f"{self.number:02d}"
+
     def exercise(self, name: str) -> Exercise:
         """The exercise called ``name``. Raises BuildError when the chapter has none."""
         for exercise in self.exercises:

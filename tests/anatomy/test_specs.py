@@ -16,7 +16,7 @@ import pytest
 
 from autograder.build.snapshots import build_exercise
 from autograder.project import current
-from autograder.specs import base, chapters
+from autograder.specs import base, chapters, numbered
 from autograder.specs.cases import PUBLIC, hidden_seed
 from mechanisms import models
 from mechanisms.check import run
@@ -146,3 +146,10 @@ def models_in(value):
         return {value.name}
     parts = value.values() if type(value) is dict else value if type(value) is list else ()
     return set().union(*map(models_in, parts))
+
+
+@pytest.mark.parametrize("slug", chapters())
+def test_a_chapter_is_found_by_each_of_its_names(slug):
+    chapter = chapters()[slug]
+    assert all(numbered(name) is chapter for name in chapter.names)
+    assert numbered(f"{chapter.slug}_more") is None and numbered("77") is None and numbered("") is None
