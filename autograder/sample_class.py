@@ -1,6 +1,7 @@
 """The sample class: students that the project makes up, so that a whole course can be seen at work.
 
-- a perfect student, a blank one, one for each known mistake (all else right);
+- a perfect student, a blank one, and enough others that each known mistake is made by one of them, at most three by
+  the same one (`mistaken_students`), all else right;
 - one who left the notebook half done, one whose notebook lost all its metadata;
 - one who handed in a web page instead of a notebook, which a person has to look at.
 
@@ -26,17 +27,50 @@ from autograder.specs.base import source_as
 from mechanisms.files import atomic_write
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from autograder.project import Project
     from autograder.specs.base import Chapter, Mistake
 
 WEB_PAGE = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Please sign in to download.</body></html>\n"
+# Known mistakes of one student: in a class where everybody fails everything a report shows nothing.
+TOGETHER = 3
 _MARKER_LINES = re.compile(r"(?m)^[ \t]*###[ \t]*(BEGIN|END) SOLUTION[ \t]*\n?")
 _MARK_SCHEME = re.compile(r"(?ms)^[^\n]*BEGIN MARK SCHEME.*?END MARK SCHEME[^\n]*\n?")
 
 
-def mistake_student(exercise: str, mistake: Mistake) -> str:
-    """The name of the student who makes one known mistake."""
-    return f"mistake-{exercise}-{mistake.name}"
+def mistaken_students(project: Project, chapter: Chapter) -> dict[str, dict[str, Mistake]]:
+    """What the mistaken students do wrong, by exercise: each known mistake of the chapter is made by one of them.
+
+    Nobody is wrong both in a function and in another one that needs it: the two together would be a third mistake.
+    """
+    texts = {
+        exercise.name: "\n".join(source_as(mistake.fn, exercise.name) for mistake in exercise.mistakes)
+        for exercise in chapter.exercises
+    }
+    for name, text in _answers(project, chapter).items():
+        texts[name] = texts.get(name, "") + text
+
+    calls = {
+        name: {other for other in texts if other != name and re.search(rf"\b{other}\b", text)}
+        for name, text in texts.items()
+    }
+    for _ in calls:  # and what these call
+        calls = {name: found.union(*(calls[other] for other in found)) for name, found in calls.items()}
+
+    waiting = {exercise.name: list(exercise.mistakes) for exercise in chapter.exercises}
+    students: dict[str, dict[str, Mistake]] = {}
+    while any(waiting.values()):
+        wrong: dict[str, Mistake] = {}
+        for name in sorted(waiting, key=lambda name: -len(waiting[name])):
+            if (
+                waiting[name]
+                and len(wrong) < TOGETHER
+                and not any(name in calls[other] or other in calls[name] for other in wrong)
+            ):
+                wrong[name] = waiting[name].pop(0)
+        students[f"mistakes-{len(students) + 1:02d}"] = wrong
+    return students
 
 
 def sample_submissions(project: Project, chapter: Chapter) -> dict[str, str]:
@@ -52,12 +86,22 @@ def sample_submissions(project: Project, chapter: Chapter) -> dict[str, str]:
         "lost-metadata": _without_metadata(perfect),
         "web-page": WEB_PAGE,
     }
-    for exercise in chapter.exercises:
-        for mistake in exercise.mistakes:
-            wrong = f"# exercise: {chapter.identity(exercise)}\n{source_as(mistake.fn, exercise.name)}"
-            notebook = _answered(release, {**answers, exercise.name: wrong})
-            students[mistake_student(exercise.name, mistake)] = write_notebook(notebook)
+    for student, mistakes in mistaken_students(project, chapter).items():
+        students[student] = write_notebook(_answered(release, {**answers, **_wrong(chapter, mistakes)}))
     return students
+
+
+def with_mistakes(project: Project, chapter: Chapter, mistakes: Mapping[str, Mistake]) -> str:
+    """A notebook with these mistakes, by exercise, and all else right, as text."""
+    release = nbformat.read(project.release(chapter), as_version=4)
+    return write_notebook(_answered(release, {**_answers(project, chapter), **_wrong(chapter, mistakes)}))
+
+
+def _wrong(chapter: Chapter, mistakes: Mapping[str, Mistake]) -> dict[str, str]:
+    return {
+        name: f"# exercise: {chapter.identity(chapter.exercise(name))}\n{source_as(mistake.fn, name)}"
+        for name, mistake in mistakes.items()
+    }
 
 
 def _answers(project: Project, chapter: Chapter) -> dict[str, str]:

@@ -24,7 +24,7 @@ def main(seconds: int) -> None:
     course = course_folder()
     feedback = sorted((course / "feedback").glob("*/*/*.html"))
     perfect = [page for page in feedback if page.parts[-3] == "perfect"]
-    mistaken = [page for page in feedback if page.parts[-3].startswith("mistake-")]
+    mistaken = [page for page in feedback if page.parts[-3].startswith("mistakes-")]
     print("\nThe course is ready. Open in a browser:")
     for what, path in (
         ("the book", ROOT / "book" / "_build" / "html" / "index.html"),

@@ -91,9 +91,21 @@ class Race:
         """Our time, start left out, over that of the students' cells and cases on as many cores at once."""
         return (self.ours - self.start) / self.together
 
+    @property
+    def fixed(self) -> float:
+        """Seconds of one process for one submission beside its own cells and answers: sandbox, judging, writing."""
+        return (self.ours - self.start) * self.cores / self.submissions - self.cells_and_cases / self.submissions
+
+    @property
+    def enough(self) -> float:
+        """Seconds that a submission's own code has to take for the whole to stay within CELLS_LIMIT of it."""
+        return self.fixed / (CELLS_LIMIT - 1)
+
     def as_json(self) -> dict[str, Any]:
         """All figures."""
-        ratios = ("ratio", "running_ratio", "over_cells", "over_cells_and_cases", "over_together")
+        ratios = (
+            "ratio", "running_ratio", "over_cells", "over_cells_and_cases", "over_together", "fixed", "enough"
+        )  # fmt: skip
         return asdict(self) | {name: round(getattr(self, name), 3) for name in ratios}
 
 

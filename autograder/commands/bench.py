@@ -98,6 +98,8 @@ def _race_lines(found: Race, aim: float, limit: float) -> list[str]:
         f"  our running time over the first {found.over_cells:.1f} (aim {limit:g}), "
         f"over the second {found.over_cells_and_cases:.2f}",
         f"  and {found.over_together:.2f} over the second with as many processes at once ({found.together:.2f} s)",
+        f"  beside its own code a submission costs {found.fixed:.2f} s of a process: within {limit:g} from "
+        f"{found.enough:.2f} s of it on",
     ]
 
 
@@ -150,4 +152,6 @@ def _samples(project: Project, chapter: Chapter, count: int) -> dict[str, str]:
     texts = {name: text for name, text in sample_submissions(project, chapter).items() if text.startswith("{")}
     if not texts:
         raise UsageError(f"The sample class of {chapter.slug} has no notebook.")
-    return dict(list(texts.items())[:count])
+    rounds = range(1, -(-count // len(texts)) + 1)
+    several = {(f"{name}-{again}" if again > 1 else name): text for again in rounds for name, text in texts.items()}
+    return dict(list(several.items())[:count])

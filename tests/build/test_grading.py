@@ -22,7 +22,7 @@ from autograder.engine.run import Order, Watcher, grade_class, handed_in
 from autograder.nbg.reference import chapter_reference
 from autograder.nbg.results import read_result
 from autograder.report import gather, write_report
-from autograder.sample_class import write_sample_class
+from autograder.sample_class import mistaken_students, write_sample_class
 from mechanisms.errors import CourseError
 
 RIGHT_DOUBLE = "# exercise: ch90.double\ndef double(values):\n    return [2 * value for value in values]"
@@ -109,13 +109,12 @@ def test_perfect_blank_half_done_and_lost_metadata(graded):
 
 
 def test_each_mistake_gets_its_points_and_its_sentence(toy, chapter, graded):
-    for exercise in chapter.exercises:
-        for mistake in exercise.mistakes:
-            result = graded[f"mistake-{exercise.name}-{mistake.name}"]
-            expected = {other.name: other.points for other in chapter.exercises} | {exercise.name: mistake.points}
-            assert scores(result) == expected
-            assert result.exercises[exercise.name].mistake == mistake.name
-            assert _visible(mistake.sentence) in _visible(page(toy, chapter, result.student))
+    for student, mistakes in mistaken_students(toy, chapter).items():
+        right = {exercise.name: exercise.points for exercise in chapter.exercises}
+        assert scores(graded[student]) == right | {name: mistake.points for name, mistake in mistakes.items()}
+        for name, mistake in mistakes.items():
+            assert graded[student].exercises[name].mistake == mistake.name
+            assert _visible(mistake.sentence) in _visible(page(toy, chapter, student))
 
 
 def _visible(text):

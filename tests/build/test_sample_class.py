@@ -15,7 +15,7 @@ from autograder.nbg.reference import chapter_reference
 from autograder.nbg.results import read_result
 from autograder.project import Project
 from autograder.report import gather, write_report
-from autograder.sample_class import mistake_student, write_sample_class
+from autograder.sample_class import mistaken_students, write_sample_class
 from mechanisms.check import codec
 
 pytestmark = pytest.mark.slow
@@ -65,14 +65,16 @@ def test_the_perfect_one_has_full_marks_and_the_blank_none(course):
 def test_each_mistake_earns_its_points_and_reads_its_sentence(course):
     project, chapter, results = course
     wrong = []
-    for exercise in chapter.exercises:
-        for mistake in exercise.mistakes:
-            student = mistake_student(exercise.name, mistake)
-            expected = {other.name: other.points for other in chapter.exercises} | {exercise.name: mistake.points}
-            if scores(results[student]) != expected:
-                wrong.append(f"{student}: {scores(results[student])}")
-            if visible(mistake.sentence) not in visible(project.feedback(chapter, student).read_text("utf-8")):
-                wrong.append(f"{student}: its sentence is not in the feedback")
+    right = {exercise.name: exercise.points for exercise in chapter.exercises}
+    for student, mistakes in mistaken_students(project, chapter).items():
+        if scores(results[student]) != right | {name: mistake.points for name, mistake in mistakes.items()}:
+            wrong.append(f"{student}: {scores(results[student])}")
+        page = visible(project.feedback(chapter, student).read_text("utf-8"))
+        wrong += [
+            f"{student}: the sentence of {one.name} is missing"
+            for one in mistakes.values()
+            if visible(one.sentence) not in page
+        ]
     assert wrong == []
 
 

@@ -10,6 +10,7 @@ import torch
 
 from mechanisms.plots import claims
 from mechanisms.plots import factual_recall as plots
+from mechanisms.plots.claims import table
 from mechanisms.widgets import alpha_page, alpha_slider
 from mechanisms.widgets.alpha import rates_svg
 
@@ -89,10 +90,10 @@ def test_the_claims_table_reads_the_card(monkeypatch):
         "frequency_trend_recalled": trend,
         "city_frequency_trend": trend,
     }
-    monkeypatch.setattr(claims, "card", lambda name: {"measured": measured})
-    table = claims.claims_table(claims.FACTUAL_RECALL)
-    assert all(len(row) == len(table.header) == 3 for row in table.rows)
-    assert "50% (head 2.3, α = -4; recall without context 99%)" in repr(table)
+    monkeypatch.setattr(table, "card", lambda name: {"measured": measured})
+    shown = claims.claims_table(claims.FACTUAL_RECALL)
+    assert all(len(row) == len(shown.header) == 3 for row in shown.rows)
+    assert "50% (head 2.3, α = -4; recall without context 99%)" in repr(shown)
     mine = claims.claims_table(claims.FACTUAL_RECALL, {"in_context": "41%"})
     assert mine.rows[0][-1] == "41%" and "<td" in mine._repr_html_()
 

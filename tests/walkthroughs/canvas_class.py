@@ -11,7 +11,7 @@ from pathlib import Path
 
 from autograder.database import gradebook_url
 from autograder.project import Project
-from autograder.sample_class import mistake_student, sample_submissions
+from autograder.sample_class import sample_submissions, with_mistakes
 
 # Canvas's name of a person, and the number that it gives them.
 PEOPLE = {
@@ -49,13 +49,11 @@ def known_mistake(project: Project) -> tuple[str, str, float]:
 def make_downloads(project: Project, folder: Path) -> None:
     """Write the three archives and the gradebook to a folder. The chapters must have been released."""
     folder.mkdir(exist_ok=True)
-    first = project.chapter("02")
-    mistaken = mistake_student(first.exercises[0].name, first.exercises[0].mistakes[0])
     handed_in = {
         "02": {
             "ada": ("perfect", "factual_recall.ipynb"),
             "grace": ("lost-metadata", "factual_recall-1.ipynb"),
-            "alan": (mistaken, "factual_recall (2).ipynb"),
+            "alan": ("one-mistake", "factual_recall (2).ipynb"),
             "emmy": ("blank", "factual_recall.ipynb"),
             "claude": ("half-done", "Untitled.ipynb"),
             "marie": ("web-page", "factual_recall.html"),
@@ -64,7 +62,10 @@ def make_downloads(project: Project, folder: Path) -> None:
         "09": {"ada": ("perfect", "pretraining_budgets.ipynb"), "emmy": ("blank", "pretraining_budgets.ipynb")},
     }
     for number, those in handed_in.items():
-        texts = sample_submissions(project, project.chapter(number))
+        chapter = project.chapter(number)
+        first = chapter.exercises[0]
+        texts = sample_submissions(project, chapter)
+        texts["one-mistake"] = with_mistakes(project, chapter, {first.name: first.mistakes[0]})
         with zipfile.ZipFile(folder / f"submissions-{number}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
             for place, (person, (student, file)) in enumerate(those.items()):
                 name, ident = PEOPLE[person]

@@ -1,0 +1,71 @@
+"""The table of a chapter: a claim, the paper's number, the lab's number, your number.
+
+- `Claim` is one row, `claims_table` puts rows together, `ClaimsTable` shows them in a notebook, on a page or as text.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mechanisms.models import card
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One row: ``key`` names it for the student's number, ``lab`` reads the lab's number from the model card."""
+
+    key: str
+    text: str
+    paper: str
+    lab: Callable[[Mapping[str, Any]], str]
+
+
+def _escape(text: str) -> str:
+    """The text as HTML. Jupyter takes what stands between two dollar signs for a formula, but not across a tag."""
+    return html.escape(text).replace("$", "<span>$</span>")
+
+
+# spelled out here, since a notebook and a page style a bare table differently, or not at all
+_CELL = "text-align:left;vertical-align:top;padding:.35em .9em .35em 0;border-bottom:1px solid rgba(127,127,127,.35)"
+
+
+class ClaimsTable:
+    """Shows as an HTML table in a notebook or page and as text elsewhere."""
+
+    def __init__(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        self.header, self.rows = list(header), [list(row) for row in rows]
+
+    def _repr_html_(self) -> str:
+        head = "".join(f'<th scope="col" style="{_CELL}">{html.escape(name)}</th>' for name in self.header)
+        body = "".join(
+            "<tr>" + "".join(f'<td style="{_CELL}">{_escape(cell)}</td>' for cell in row) + "</tr>" for row in self.rows
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def __repr__(self) -> str:
+        return "\n".join(" | ".join(row) for row in [self.header, *self.rows])
+
+
+def claims_table(
+    claims: Sequence[Claim],
+    yours: Mapping[str, str] | None = None,
+    model: str = "lab-lm",
+    measured: Mapping[str, Any] | None = None,
+) -> ClaimsTable:
+    """The table for ``claims``; ``yours`` maps a claim's key to the student's number, as text.
+
+    Without ``yours`` (on a page of the book) the column is left out. ``measured`` takes the card's place where
+    there is no model with a card; then ``model`` only names the column.
+    Raises ModelMissing if the model has no card.
+    """
+    measured = card(model) if measured is None else measured
+    measured = measured.get("measured", measured)
+    header = ["Claim", "Paper", f"Lab ({model})"] + (["Yours"] if yours is not None else [])
+    rows = []
+    for claim in claims:
+        row = [claim.text, claim.paper, claim.lab(measured)]
+        rows.append(row + ([yours.get(claim.key, "—")] if yours is not None else []))
+    return ClaimsTable(header, rows)
