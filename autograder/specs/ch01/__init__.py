@@ -20,5 +20,5 @@ CHAPTER = Chapter(
     page="book/chapters/01_relational_tasks.html",
     paper="https://arxiv.org/abs/2305.16130",
     models=("lab-relational", "free-relational", "control-relational"),
-    case_models=("random-relational", "planted-relations-1", "planted-relations-2", "planted-relations-3"),
+    case_models=("random-relational", "planted-relations-1", "planted-relations-2"),
 )

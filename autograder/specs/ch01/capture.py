@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -257,7 +258,7 @@ def _margin(inputs: dict[str, Any]) -> float:
 
 def _case(rng: Rng, kind: str) -> dict[str, Any]:
     if kind == "planted":
-        name = f"{prompts.PLANTED}{int(rng.integers(1, 4))}"
+        name = f"{prompts.PLANTED}{int(rng.integers(1, 3))}"  # never the last FFN: some take that one
         tokens, argument, answer = prompts.planted_facts(rng, 1)
     elif kind == prompts.LAB:
         name = kind
@@ -283,7 +284,7 @@ def _draw(
 ) -> dict[str, Any]:
     """A case on which every slip gives a wrong vector (a refusal would not tell which slip it was) and every harmless
     one the right answer, so that points do not depend on the draw. ``layer``: the one that must be right, if any.
-    The slips of ``_STREAMS`` differ from each other, too."""
+    The slips of ``_STREAMS`` differ from each other and from one that never refuses, too."""
 
     def wanted(case: dict[str, Any]) -> bool:
         inputs = case | {"model": _RunOnce(models.load(case["model"].name), case["prompt"])}
@@ -293,9 +294,9 @@ def _draw(
         if any(_differ(_answer(slip, inputs), right) for slip in harmless):
             return False
         found = {slip: _answer(slip, inputs) for slip in slips}
-        apart = [found[slip] for slip in _STREAMS if slip in found]
-        return all(one is not None and _differ(one, right) for one in found.values()) and (
-            len(apart) < 2 or _differ(*apart)
+        apart = [found[slip] for slip in (*_STREAMS, never_refuses) if slip in found]
+        return all(one is not None and _differ(one, right) for one in found.values()) and all(
+            _differ(one, two) for one, two in combinations(apart, 2)
         )
 
     return prompts.until(rng, lambda rng: _case(rng, kind), wanted, 5000)

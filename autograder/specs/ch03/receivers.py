@@ -2,11 +2,14 @@
 
 - the planted network's two stages; lab-lm; random models, one with receivers in two layers and a third kind of reader
   behind them, one with MLPs;
-- the model's logits after the call are looked at too.
+- the model's logits after the call are looked at too;
+- a case is drawn again until every slip that its group shall tell gives another answer on it (`_telling`): where a path
+  carries next to nothing, wrong patches give what right ones give.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -27,6 +30,7 @@ from autograder.specs.ch03.pairs import (
     planted,
     random_pairs,
 )
+from mechanisms import models
 from mechanisms.check.codec import ModelRef
 
 Rng = np.random.Generator
@@ -57,23 +61,48 @@ def _draw_lab(rng: Rng) -> dict[str, Any]:
 
 
 def _draw_random(rng: Rng, model: str, and_after: bool = False) -> dict[str, Any]:
-    heads, pairs = SIZES[model].heads, random_pairs(rng, model)
+    heads = SIZES[model].heads
     later = (1, 2) if model == DEEP else (1,)
     receivers = [[layer, int(rng.integers(heads))] for layer in later]
-    rows, length = pairs["clean"].shape
+    position = torch.zeros(1)
+    while len(position.unique()) == 1:  # rows have places of their own
+        pairs = random_pairs(rng, model)
+        rows, length = pairs["clean"].shape
+        # from the edited place on, where the two runs differ, and never the last
+        edited = (pairs["clean"] != pairs["corrupt"]).int().argmax(1)
+        position = torch.clamp(edited + torch.tensor(rng.integers(2, size=rows)), max=length - 2)
     return _case(
         model,
         pairs,
         sender=[0, int(rng.integers(heads))],
         receivers=receivers,
         kind=pick(rng, "kv"),
-        # from the edited place on, where the two runs differ, and never the last
-        position=torch.clamp(
-            (pairs["clean"] != pairs["corrupt"]).int().argmax(1) + torch.tensor(rng.integers(2, size=rows)),
-            max=length - 2,
-        ),
+        position=position,
         and_after=and_after,
     )
+
+
+def logit_difference(logits, right, wrong):
+    """The student's of exercise 3.2, which the functions below call, for drawing cases alone."""
+    rows = torch.arange(len(right))
+    return logits[rows, -1, right] - logits[rows, -1, wrong]
+
+
+def _telling(rng: Rng, draw: Callable[..., dict[str, Any]], slips: tuple[str, ...], **options: Any) -> dict[str, Any]:
+    """A case of ``draw`` on which each of the ``slips``, functions of this module by name, gives a wrong answer."""
+
+    def answer(function: Callable[..., torch.Tensor]) -> torch.Tensor:
+        values = {name: value for name, value in case.items() if name != "and_after"}
+        with torch.no_grad():
+            return function(**values | {"net": models.load(case["net"].name)})
+
+    for _ in range(500):
+        case = draw(rng, **options)
+        right = answer(path_receiver_by_receiver)
+        far = 3 * (EXERCISE.atol + EXERCISE.rtol * right.abs())
+        if all(((answer(globals()[slip]) - right).abs() > far).any() for slip in slips):
+            return case
+    raise ValueError("no such case came up")
 
 
 def patches_without_receivers(net, clean, corrupt, sender, receivers, kind, position, right, wrong):
@@ -596,6 +625,26 @@ def path_with_everything_held_everywhere(net, clean, corrupt, sender, receivers,
     return logits[rows, -1, right] - logits[rows, -1, wrong]
 
 
+# What a group has to tell: everywhere, where rows have places of their own, and where receivers lie in two layers.
+_EVERYWHERE = (
+    "takes_the_receivers_from_the_corrupt_run",
+    "holds_in_the_second_run_too",
+    "runs_the_corrupt_tokens_again",
+)
+_RANDOM = (
+    *_EVERYWHERE,
+    "always_patches_queries",
+    "always_at_the_last_position",
+    "uses_every_position_for_every_row",
+    "takes_the_first_rows_position",
+)
+_DEEP = (
+    "records_without_holding",
+    "changes_the_first_receiver_only",
+    "changes_the_last_receiver_only",
+    "puts_in_every_position",
+)
+
 EXERCISE = Exercise(
     name="path_to_receivers",
     card=Card(
@@ -617,19 +666,19 @@ EXERCISE = Exercise(
         Group(
             "into values, at the repeated word",
             2,
-            _draw_values,
+            partial(_telling, draw=_draw_values, slips=(*_EVERYWHERE, "always_patches_queries")),
             hint="The position is position[row] in every row, in both runs; the hook is hook_v.",
         ),
         Group(
             "lab-lm",
             2,
-            _draw_lab,
+            partial(_telling, draw=_draw_lab, slips=_EVERYWHERE),
             hint="In the second run nothing is held: what comes after the receivers reacts, MLPs included.",
         ),
         Group(
             "a random model of three layers",
             4,
-            partial(_draw_random, model=DEEP),
+            partial(_telling, draw=_draw_random, slips=_RANDOM + _DEEP, model=DEEP),
             cases=3,
             hint="Receivers lie in two layers here, and rows have positions of their own. In the first run every head "
             "is held at that position, the receivers in between as well.",
@@ -637,13 +686,13 @@ EXERCISE = Exercise(
         Group(
             "a random GPT-2",
             1,
-            partial(_draw_random, model=WITH_MLPS),
+            partial(_telling, draw=_draw_random, slips=_RANDOM, model=WITH_MLPS),
             hint="If the others are right and this one is not: MLPs are not held, and sizes differ.",
         ),
         Group(
             "the model afterwards",
             2,
-            partial(_draw_random, model=DEEP, and_after=True),
+            partial(_telling, draw=_draw_random, slips=_RANDOM + _DEEP, model=DEEP, and_after=True),
             hint="If result['patched'] is wrong, the patch is, as above. If result['model_afterwards'] is wrong: "
             "run_with_hooks removes its hooks, add_hook does not.",
         ),

@@ -32,6 +32,18 @@ def _draw(rng: Rng, stem: str, n: int, images: int = ROWS) -> dict[str, Any]:
     return {"model": ModelRef("lab-lm-scenes"), "prompts": prompts.detach(), "stem": text.encode(stem), "n": n}
 
 
+def _draw_captions(rng: Rng, n: int, images: int = ROWS) -> dict[str, Any]:
+    """Captions that change when a mean of embeddings is appended, and not the likeliest token's: not all of them do."""
+    from mechanisms.models import load
+
+    for _ in range(200):
+        case = _draw(rng, "a", n, images)
+        inputs = case | {"model": load("lab-lm-scenes")}
+        if not torch.equal(appends_a_mean_of_embeddings(**inputs), captions_by_table(**inputs)):
+            return case
+    raise ValueError("no such case came up")
+
+
 def never_feeds_a_token_back(model, prompts, stem, n):
     embed = model.get_input_embeddings()
     inputs = torch.cat([prompts, embed(torch.tensor(stem)).expand(len(prompts), -1, -1)], 1)
@@ -253,14 +265,14 @@ EXERCISE = Exercise(
         Group(
             "a caption",
             4,
-            partial(_draw, stem="a", n=4),
+            partial(_draw_captions, n=4),
             hint="Append the embedding of the likeliest token, and run the model again. A full stop does not end the "
             "caption: n tokens are asked for.",
         ),
         Group(
             "one image, past the full stop",
             2,
-            partial(_draw, stem="a", n=8, images=1),
+            partial(_draw_captions, n=8, images=1),
             hint="A full stop is a token like any other: go on until there are n tokens.",
         ),
     ),

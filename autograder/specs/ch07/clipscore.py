@@ -25,6 +25,9 @@ def _draw(rng: Rng, parts: list[str]) -> dict[str, Any]:
     references = 0.8 * captions[:, None] + rng.normal(size=(n, r, d))
     for row in (2, 4):  # references that say the opposite; the image of row 4 does so, too
         references[row] = -captions[row] + 0.1 * rng.normal(size=(r, d))
+    for row in (0, 1):  # the first reference is neither the best nor the worst
+        cosines = references[row] @ captions[row] / np.linalg.norm(references[row], axis=1)
+        references[row] = references[row][np.argsort(cosines)[[1, 0, 2]]]
     scale = rng.uniform(0.3, 4, size=(n, 1))
     arrays = {"images": images * scale, "captions": captions / scale, "references": references * 2}
     return {name: torch.tensor(value, dtype=torch.float32) for name, value in arrays.items()} | {"parts": parts}

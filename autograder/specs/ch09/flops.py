@@ -281,7 +281,7 @@ UTILISATION = Exercise(
         Group(
             "half precision, analytic days",
             2,
-            partial(_draw_run, precision="fp16", gpus=(1, 2, 4, 8), parts=["analytic_days"]),
+            partial(_draw_run, precision="fp16", gpus=(2, 4, 8), parts=["analytic_days"]),
             hint="FLOPs of a sequence, times batch, times steps; divided by n_gpus · peak · 10¹², and by 86,400.",
             cases=3,
         ),
