@@ -9,7 +9,6 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from autograder.database import gradebook_url
 from autograder.project import Project
 from autograder.sample_class import sample_submissions, with_mistakes
 
@@ -74,18 +73,3 @@ def make_downloads(project: Project, folder: Path) -> None:
     rows = [COLUMNS, "    Points Possible,,,,,30.00,(read only)"]
     rows += [f'"{NAMES[person]}",{ident},,{name},Spring,,' for person, (name, ident) in PEOPLE.items()]
     (folder / "gradebook.csv").write_text("\r\n".join(rows) + "\r\n")
-
-
-def mark_free_text(project: Project, points: float) -> int:
-    """Give points to every free-text answer of chapter 02 that waits, as the formgrader does; how many there were."""
-    from nbgrader.api import Gradebook
-
-    marked = 0
-    with Gradebook(gradebook_url(project)) as gradebook:
-        for submission in gradebook.assignment_submissions("02_factual_recall"):
-            for grade in (grade for notebook in submission.notebooks for grade in notebook.grades):
-                if grade.needs_manual_grade:
-                    grade.manual_score, grade.needs_manual_grade = points, False
-                    marked += 1
-        gradebook.db.commit()
-    return marked

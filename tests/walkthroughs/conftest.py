@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fresh import Kernel, Newcomer
+from fresh import Kernel, Newcomer, blocks, settle
 
 
 @pytest.fixture(scope="module")
@@ -15,12 +15,10 @@ def newcomer(tmp_path_factory):
 @pytest.fixture(scope="module")
 def settled(newcomer):
     """The same, after the guide's clone and setup."""
-    from fresh import blocks
-
     for kind, command in blocks("student")[:3]:
         assert kind == "console"
         if command == "make setup":
-            newcomer.settle()
+            settle(newcomer.checkout)
         if not command.startswith("cd "):
             newcomer.run(command)
     return newcomer

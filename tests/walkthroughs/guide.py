@@ -2,7 +2,8 @@
 
 - a block ```` ```console ```` is typed: `$ ` begins a command, `> ` goes on with it, other lines are what it prints;
 - `<!-- ends with exit code 1 -->` above a block says how its last command ends; without it every command ends with 0;
-- a block of the directive `code-block` with the class `by-hand` is not typed by a test; a table says why.
+- a block of the directive `code-block` with the class `by-hand` is not typed by a test; a table says why;
+- one with the class `on-a-hub` is typed where JupyterHub is installed, by a test of its own.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ class Command:
 
 @dataclass
 class Read:
-    """A guide's commands: those that are typed, and those that are done by hand."""
+    """A guide's commands: those that are typed, those that set up a hub, and those that are done by hand."""
 
     typed: list[Command] = field(default_factory=list)
+    on_a_hub: list[Command] = field(default_factory=list)
     by_hand: list[str] = field(default_factory=list)
 
 
@@ -42,9 +44,12 @@ def read(text: str) -> Read:
         first = text[: block.start("body")].count("\n") + 1
         lines = block["body"].splitlines()
         if block["kind"] != "console":
-            if ":class: by-hand" not in lines[0]:
-                raise ValueError(f"line {first}: a code-block of commands needs ':class: by-hand'")
-            found.by_hand += [line[2:] for line in lines if line.startswith("$ ")]
+            if lines[0] == ":class: by-hand":
+                found.by_hand += [line[2:] for line in lines if line.startswith("$ ")]
+            elif lines[0] == ":class: on-a-hub":
+                found.on_a_hub += _commands(lines[1:], first + 1)
+            else:
+                raise ValueError(f"line {first}: a code-block of commands needs ':class: by-hand' or 'on-a-hub'")
             continue
         commands = _commands(lines, first)
         commands[-1].code = int(block["code"] or 0)

@@ -26,6 +26,11 @@ $ three
 $ four
 ```
 
+```{code-block} console
+:class: on-a-hub
+$ five
+```
+
 ```python
 $ no command
 ```
@@ -40,6 +45,7 @@ def test_commands_are_read_in_order():
         ("three", 13, None, 3),
     ]
     assert found.by_hand == ["four"]
+    assert [(one.text, one.line) for one in found.on_a_hub] == [("five", 23)]
 
 
 @pytest.mark.parametrize("block", ["```console\nno command\n```", "```{code-block} console\n$ one\n```"])

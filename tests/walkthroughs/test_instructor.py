@@ -15,16 +15,16 @@ import re
 import shutil
 import socket
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from canvas_class import PEOPLE, known_mistake, make_downloads, mark_free_text, student_of
+from canvas_class import PEOPLE, known_mistake, make_downloads, student_of
+from fresh import NOTHING_IS_INSTALLED, Lab, git_finds, publish, settle, written
 from guide import Command, agrees, read
-from project_copy import copy_project
 from terminal import Terminal
 
-from autograder.project import REPOSITORY, Project
+from autograder.project import Project
 from autograder.sample_class import sample_submissions
 from autograder.sandbox.protections import protections
 
@@ -32,8 +32,7 @@ sys.path.append(str(Path(__file__).parents[1] / "engine"))
 from postgres import programs, running  # found only once the line above has put its folder on the path
 
 pytestmark = pytest.mark.slow
-GUIDE = REPOSITORY / "book" / "guides" / "instructor.md"
-READ = read(GUIDE.read_text("utf-8"))
+READ = read(written("instructor"))
 USER = pwd.getpwuid(os.getuid()).pw_name
 
 
@@ -48,11 +47,12 @@ class Typed:
 
 @dataclass
 class Afternoon:
-    """The home folder after everything was typed, what came of each command, and pictures of the course on the way."""
+    """The home folder after everything was typed, what came of each command, copies and pages made on the way."""
 
     home: Path
     typed: list[Typed]
     kept: dict[str, Path]
+    seen: dict[str, str] = field(default_factory=dict)
 
     def said(self, start: str, number: int = 0) -> str:
         """What the commands that begin so printed; the first of them, or the one with this number."""
@@ -65,11 +65,39 @@ def free_port() -> int:
         return sock.getsockname()[1]
 
 
-def environment(home: Path) -> dict[str, str]:
+def environment(home: Path, origin: Path) -> dict[str, str]:
     """What a new user's shell knows, and nothing of the tests'."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "HF_HUB_OFFLINE") if name in os.environ}
-    ours = {"HOME": str(home), "USER": USER, "PYTHONPATH": str(home / "mechanisms"), "COLUMNS": "200"}
+    ours = {"HOME": str(home), "USER": USER, "COLUMNS": "200"} | git_finds(origin) | NOTHING_IS_INSTALLED
     return kept | ours | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "JUPYTER_PLATFORM_DIRS": "1"}
+
+
+def no_browser(home: Path) -> None:
+    """Jupyter opens no browser, takes any free port, and starts for root too (some tests run as root)."""
+    config = home / ".config" / "jupyter"
+    config.mkdir(parents=True)
+    quiet = {"open_browser": False, "port": 0, "allow_root": True}
+    (config / "jupyter_server_config.json").write_text(json.dumps({"ServerApp": quiet}))
+
+
+def mark_free_text(lab: Lab, points: float) -> int:
+    """Give points to every free-text answer of chapter 02 that waits, through the formgrader; how many there were."""
+    marked = 0
+    for notebook in json.loads(lab.get("/formgrader/api/submitted_notebooks/02_factual_recall/factual_recall")):
+        # This page makes the lists of points and comments that the formgrader then changes.
+        assert "<html" in lab.get(f"/formgrader/submissions/{notebook['id']}/")
+        for grade in json.loads(lab.get(f"/formgrader/api/grades?submission_id={notebook['id']}")):
+            if grade["needs_manual_grade"]:
+                lab.put(f"/formgrader/api/grade/{grade['id']}", {"manual_score": points})
+                marked += 1
+    return marked
+
+
+def look_at_the_formgrader(lab: Lab, seen: dict[str, str]) -> None:
+    """Open the formgrader's pages, and mark there."""
+    for page in ("/formgrader", "/formgrader/api/assignments", "/formgrader/gradebook"):
+        seen[page] = lab.get(page)
+    assert mark_free_text(lab, 4.0) == 3
 
 
 @pytest.fixture(scope="module")
@@ -77,22 +105,28 @@ def afternoon(tmp_path_factory):
     """Type the guide."""
     if not protections().enough:
         pytest.skip("this machine gives no isolation")
-    home = tmp_path_factory.mktemp("instructor").resolve() / "home"
+    folder = tmp_path_factory.mktemp("instructor").resolve()
+    home, origin = folder / "home", folder / "origin"
     home.mkdir()
-    copy_project(home / "mechanisms")
+    no_browser(home)
+    publish(origin)
     done = Afternoon(home, [], {})
     port = str(free_port())
     with contextlib.ExitStack() as stack:
-        known = environment(home)
+        known = environment(home, origin)
         if programs():
             known |= stack.enter_context(running())
         terminal = stack.enter_context(Terminal(home, known))
         for command in READ.typed:
-            if command.text.startswith("autograder collect ~/Downloads/submissions"):
+            if command.text == "make setup":
+                settle(home / "mechanisms")
+            elif command.text.startswith("autograder collect ~/Downloads/submissions"):
                 make_downloads(Project(course=home / "teaching" / "spring"), home / "Downloads")
-            elif command.text == "autograder feedback 02":
-                # What stands before it is done by hand on the formgrader page.
-                assert mark_free_text(Project(course=home / "teaching" / "spring"), 4.0) == 3
+            elif command.text.startswith("jupyter lab"):
+                process, log = terminal.start(command.text)
+                look_at_the_formgrader(Lab(log, lambda number=process: Path(f"/proc/{number}").exists()), done.seen)
+                done.typed.append(Typed(command, terminal.stop(process), log.read_text("utf-8", "replace")))
+                continue
             elif command.text.startswith("nbgrader submit"):
                 # The student has worked on what was fetched.
                 project = Project(course=home / "teaching" / "spring")
@@ -102,7 +136,9 @@ def afternoon(tmp_path_factory):
                 fetched.write_text(texts["perfect"], encoding="utf-8")
             code, printed = terminal.type(command.text.replace("8786", port))
             done.typed.append(Typed(command, code, printed.replace(port, "8786")))
-            if command.text.startswith("autograder export canvas"):
+            if command.text.startswith("source "):
+                terminal.warm_up(home / "mechanisms" / ".venv" / "bin" / "python")
+            elif command.text.startswith("autograder export canvas"):
                 # Later commands grade again: the tests look at the course as it was at the end of the afternoon.
                 done.kept["afternoon"] = home / "at-the-end-of-the-afternoon"
                 shutil.copytree(home / "teaching" / "spring", done.kept["afternoon"])
@@ -127,12 +163,25 @@ def test_the_command_ends_and_prints_as_the_guide_says(afternoon, number):
 
 
 def test_what_is_not_typed_is_in_the_table():
-    table = GUIDE.read_text("utf-8").split("(not-typed)=")[1]
+    table = written("instructor").split("(not-typed)=")[1]
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("| `")
     ]
     assert [row[0].strip("`") for row in rows] == READ.by_hand
     assert all(len(row) == 2 and row[1] for row in rows)
+
+
+def test_make_setup_found_everything_there(afternoon):
+    assert afternoon.said("make setup") == ""
+    assert not (afternoon.home / "mechanisms" / ".venv" / "install.log").exists()
+
+
+def test_the_formgrader_lists_the_released_chapters(afternoon):
+    assert "<title>" in afternoon.seen["/formgrader"] and "<title>" in afternoon.seen["/formgrader/gradebook"]
+    listed = {one["name"]: one for one in json.loads(afternoon.seen["/formgrader/api/assignments"])}
+    assert set(listed) == {"02_factual_recall", "06_dual_process", "09_pretraining_budgets"}
+    assert listed["02_factual_recall"]["num_submissions"] == len(PEOPLE)
+    assert "not a subdirectory" not in afternoon.said("jupyter lab")
 
 
 def course(afternoon) -> Path:
@@ -193,12 +242,12 @@ def test_grading_one_chapter_again_leaves_the_others_in_the_report(afternoon):
 
 
 def test_the_exports_hold_marks_or_an_empty_cell_and_never_a_silent_zero(afternoon):
-    mechanisms = afternoon.home / "mechanisms"
-    filled = (mechanisms / "filled.csv").read_text("utf-8").splitlines()
+    teaching = afternoon.home / "teaching"
+    filled = (teaching / "filled.csv").read_text("utf-8").splitlines()
     before = (afternoon.home / "Downloads" / "gradebook.csv").read_text("utf-8").splitlines()
     assert [line.rsplit(",", 2)[0] for line in filled] == [line.rsplit(",", 2)[0] for line in before]
     assert "left empty" in afternoon.said("autograder export canvas")
-    with open(mechanisms / "marks.csv", encoding="utf-8", newline="") as file:
+    with open(teaching / "marks.csv", encoding="utf-8", newline="") as file:
         marks = {row["student"]: row["points"] for row in csv.DictReader(file)}
     assert (marks[student_of("ada")], marks[student_of("alan")]) == ("59", "51")
     assert (marks[student_of("emmy")], marks[student_of("marie")]) == ("0", "")

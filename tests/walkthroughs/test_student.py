@@ -5,14 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import os
-import re
 import signal
 import subprocess
-import time
-import urllib.request
+import urllib.error
 
 import pytest
-from fresh import ROOT, blocks
+from fresh import ROOT, Lab, blocks
 
 from autograder.build.source import read_source
 
@@ -47,24 +45,14 @@ def test_jupyterlab_opens_the_notebook(settled):
             stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     try:
-        found, end = None, time.monotonic() + 120
-        while not found and time.monotonic() < end and process.poll() is None:
-            found = re.search(
-                r"http://(?:localhost|127\.0\.0\.1):(\d+)/lab\S*token=(\w+)", log.read_text("utf-8", "replace")
-            )
-            time.sleep(0.3)
-        assert found, log.read_text("utf-8", "replace")[-2000:]
-        port, token = found.groups()
+        lab = Lab(log, lambda: process.poll() is None)
         notebook = command.rsplit(" ", 1)[1]
-        request = f"http://127.0.0.1:{port}/api/contents/{notebook.rsplit('/', 1)[1]}?token={token}"
-        listing = f"http://127.0.0.1:{port}/api/contents/?token={token}"
         try:
-            content = json.load(urllib.request.urlopen(request, timeout=60))
+            content = json.loads(lab.get(f"/api/contents/{notebook.rsplit('/', 1)[1]}"))
         except urllib.error.HTTPError:  # the server's folder is the one that it was started in
-            listed = json.load(urllib.request.urlopen(listing, timeout=60))
+            listed = json.loads(lab.get("/api/contents/"))
             assert "exercises" in {one["name"] for one in listed["content"]}
-            request = f"http://127.0.0.1:{port}/api/contents/{notebook}?token={token}"
-            content = json.load(urllib.request.urlopen(request, timeout=60))
+            content = json.loads(lab.get(f"/api/contents/{notebook}"))
         assert content["type"] == "notebook" and len(content["content"]["cells"]) > 20
     finally:
         os.killpg(process.pid, signal.SIGKILL)
