@@ -14,7 +14,7 @@ ATTACK = Attack(
             torch.set_default_dtype(torch.float64)
             torch.set_grad_enabled(False)
             torch.set_num_threads(7)
-            torch.use_deterministic_algorithms(True)
+            torch.set_flush_denormal(True)
             numpy.seterr(all="raise")
             random.seed(1)
             numpy.random.seed(1)
