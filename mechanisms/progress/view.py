@@ -124,7 +124,7 @@ def progress(export: str | os.PathLike | None = None) -> Progress | None:
         return made
     path = write_export(made.chapters, export)
     print(
-        f"Written to {path}: the best points of your checks, which everybody's cases gave. It is not a grade. "
+        f"Written to {path}: the best points of your checks, on the cases that everybody sees. It is not a grade. "
         "Nothing was sent; hand the file over as you like."
     )
     return None
