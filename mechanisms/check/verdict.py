@@ -22,7 +22,7 @@ from mechanisms.check.measures import measured
 
 PASSED, PARTIAL, FAILED, STUB = "passed", "partial", "failed", "stub"
 _ADVICE = {
-    "NameError": "Run the cells above first: the setup cell, and the exercises that this one uses.",
+    "NameError": "Is it spelled right? If so, run the cells above first: the setup cell, and earlier exercises.",
     "UnboundLocalError": "A name is used before anything is stored in it.",
     "ModuleNotFoundError": "Run the setup cell first.",
     "SystemExit": "Return a value instead of leaving Python.",

@@ -228,7 +228,7 @@ def raises(error):
         (lambda values, alpha: values.expand(10**9, *values.shape), "takes more than 64 MB"),
         (lambda values, alpha: {"$tensor": "x"}, "starts with '$'"),
         (lambda values, alpha: values[99], "it raised IndexError (index 99 is out of bounds"),
-        (lambda values, alpha: undefined_name, "Run the cells above first"),
+        (lambda values, alpha: undefined_name, "Is it spelled right? If so, run the cells above first"),
         (raises(SystemExit(0)), "Return a value instead of leaving Python"),
         (raises(Unprintable()), "it raised Unprintable"),
         (raises(ValueError("x" * 10_000)), "…"),
