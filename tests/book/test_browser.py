@@ -39,11 +39,12 @@ return [...arguments[0].closest('div.cell_output').querySelectorAll('*')]
 
 def open_page(browser, site, page: str, dark: bool = False):
     """Open a page of the book, light or dark as a reader would have chosen, and wait for its formulas and scripts."""
-    browser.get(f"{site}/book/{page}.html")
     mode = "dark" if dark else "light"
-    script = "const old = localStorage.getItem('theme'); localStorage.setItem('mode', arguments[0]);"
-    if browser.execute_script(script + "localStorage.setItem('theme', arguments[0]); return old;", mode) != mode:
-        browser.get(f"{site}/book/{page}.html")
+    # Before the page's own scripts, and in their process: what one page has stored may reach the next one too late.
+    script = f"for (const name of ['mode', 'theme']) localStorage.setItem(name, '{mode}');"
+    chosen = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+    browser.get(f"{site}/book/{page}.html")
+    browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", chosen)
     browser.execute_async_script(
         "const done = arguments[0]; const typeset = window.MathJax && MathJax.startup && MathJax.startup.promise;"
         "Promise.resolve(typeset).then(() => document.fonts.ready).then(() => done());"
