@@ -27,8 +27,6 @@ from autograder.specs.base import source_as
 from mechanisms.files import atomic_write
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from autograder.project import Project
     from autograder.specs.base import Chapter, Mistake
 
@@ -44,20 +42,7 @@ def mistaken_students(project: Project, chapter: Chapter) -> dict[str, dict[str,
 
     Nobody is wrong both in a function and in another one that needs it: the two together would be a third mistake.
     """
-    texts = {
-        exercise.name: "\n".join(source_as(mistake.fn, exercise.name) for mistake in exercise.mistakes)
-        for exercise in chapter.exercises
-    }
-    for name, text in _answers(project, chapter).items():
-        texts[name] = texts.get(name, "") + text
-
-    calls = {
-        name: {other for other in texts if other != name and re.search(rf"\b{other}\b", text)}
-        for name, text in texts.items()
-    }
-    for _ in calls:  # and what these call
-        calls = {name: found.union(*(calls[other] for other in found)) for name, found in calls.items()}
-
+    needs = _needs(project, chapter)
     waiting = {exercise.name: list(exercise.mistakes) for exercise in chapter.exercises}
     students: dict[str, dict[str, Mistake]] = {}
     while any(waiting.values()):
@@ -66,11 +51,29 @@ def mistaken_students(project: Project, chapter: Chapter) -> dict[str, dict[str,
             if (
                 waiting[name]
                 and len(wrong) < TOGETHER
-                and not any(name in calls[other] or other in calls[name] for other in wrong)
+                and not any(name in needs[other] or other in needs[name] for other in wrong)
             ):
                 wrong[name] = waiting[name].pop(0)
         students[f"mistakes-{len(students) + 1:02d}"] = wrong
     return students
+
+
+def _needs(project: Project, chapter: Chapter) -> dict[str, set[str]]:
+    """The exercises that an exercise's answer or one of its known mistakes names, and those that these name."""
+    texts = {
+        exercise.name: "\n".join(source_as(mistake.fn, exercise.name) for mistake in exercise.mistakes)
+        for exercise in chapter.exercises
+    }
+    for name, text in _answers(project, chapter).items():
+        texts[name] = texts.get(name, "") + text
+
+    needs = {
+        name: {other for other in texts if other != name and re.search(rf"\b{other}\b", text)}
+        for name, text in texts.items()
+    }
+    for _ in needs:  # each round reaches one call further
+        needs = {name: found.union(*(needs[other] for other in found)) for name, found in needs.items()}
+    return needs
 
 
 def sample_submissions(project: Project, chapter: Chapter) -> dict[str, str]:
@@ -87,21 +90,12 @@ def sample_submissions(project: Project, chapter: Chapter) -> dict[str, str]:
         "web-page": WEB_PAGE,
     }
     for student, mistakes in mistaken_students(project, chapter).items():
-        students[student] = write_notebook(_answered(release, {**answers, **_wrong(chapter, mistakes)}))
+        wrong = {
+            name: f"# exercise: {chapter.identity(chapter.exercise(name))}\n{source_as(mistake.fn, name)}"
+            for name, mistake in mistakes.items()
+        }
+        students[student] = write_notebook(_answered(release, {**answers, **wrong}))
     return students
-
-
-def with_mistakes(project: Project, chapter: Chapter, mistakes: Mapping[str, Mistake]) -> str:
-    """A notebook with these mistakes, by exercise, and all else right, as text."""
-    release = nbformat.read(project.release(chapter), as_version=4)
-    return write_notebook(_answered(release, {**_answers(project, chapter), **_wrong(chapter, mistakes)}))
-
-
-def _wrong(chapter: Chapter, mistakes: Mapping[str, Mistake]) -> dict[str, str]:
-    return {
-        name: f"# exercise: {chapter.identity(chapter.exercise(name))}\n{source_as(mistake.fn, name)}"
-        for name, mistake in mistakes.items()
-    }
 
 
 def _answers(project: Project, chapter: Chapter) -> dict[str, str]:

@@ -152,6 +152,7 @@ def _samples(project: Project, chapter: Chapter, count: int) -> dict[str, str]:
     texts = {name: text for name, text in sample_submissions(project, chapter).items() if text.startswith("{")}
     if not texts:
         raise UsageError(f"The sample class of {chapter.slug} has no notebook.")
+    # More than there are: some again, as a larger class would hold them; each name draws hidden cases of its own.
     rounds = range(1, -(-count // len(texts)) + 1)
     several = {(f"{name}-{again}" if again > 1 else name): text for again in rounds for name, text in texts.items()}
     return dict(list(several.items())[:count])

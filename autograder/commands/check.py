@@ -58,6 +58,9 @@ def check(
     maximum = sum(exercise.max_points for exercise in result.exercises.values())
     cases = "the public cases" if public else f"hidden cases (--seed {checked.seed} draws the same again)"
     lines.append(f"{result.chapter}: {total:g} of {maximum:g} points on {cases}, {result.cell_seconds:.1f} s of cells")
+    if result.free_text:
+        more = sum(result.free_text.values())
+        lines.append(f"Free text, {more:g} points more, is for a person to mark: nothing here counts it.")
     page = _written(feedback or notebook.with_name(f"{notebook.stem}.feedback.html"), checked.page)
     if page:
         lines.append(f"Feedback: {page}")

@@ -168,14 +168,15 @@ def resolve(value: Any, load: Callable[[str], Any]) -> Any:
 
 
 def seed_torch(seed: int) -> None:
-    """`torch.manual_seed` for the generators that are in use.
+    """`torch.manual_seed`, except for CUDA generators that nobody has used yet.
 
-    That of a GPU nobody has touched is left for later by torch, which takes a picture of the call's stack for it: ten
-    times as long as the seeding.
+    Torch would leave those for later, and takes a picture of the call's stack for it: ten times as long as the seeding.
     """
     torch.default_generator.manual_seed(seed)
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():
         torch.cuda.manual_seed_all(seed)
+    if torch.backends.mps.is_available():
+        torch.mps.manual_seed(seed)
 
 
 @contextlib.contextmanager

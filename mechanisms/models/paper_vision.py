@@ -196,6 +196,7 @@ def fit(
     ids = torch.where(ends > 1, pad, ids)
     recipe = Fit(features.shape[-1], d_lm, len(features), int((ids != pad).sum()), steps, batch, learning_rate)
     progress = FitProgress(**(load_state(recipe, folder, layer, optimizer, generator) or {}))
+    # The state of a stopped training holds no schedule: where it stands follows from the step alone.
     schedule.last_epoch = progress.step
     if progress.step:
         log(f"Going on from step {progress.step} of {steps}.")

@@ -69,6 +69,7 @@ def test_the_right_answers_pass_on_hidden_cases_and_the_page_is_there(check, min
     path = mine(**RIGHT)
     code, out, err = check(path)
     assert (code, err) == (0, "") and "13 of 13 points on hidden cases" in out
+    assert "Free text, 4 points more, is for a person to mark" in out
     page = path.with_name("mine.feedback.html")
     assert f"Feedback: {page}" in out and "A toy chapter" in page.read_text("utf-8")
     assert check.opened == []  # nobody sits at this terminal

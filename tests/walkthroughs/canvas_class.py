@@ -9,8 +9,12 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+import nbformat
+
+from autograder.nbg.identity import exercise_of, role_of
 from autograder.project import Project
-from autograder.sample_class import sample_submissions, with_mistakes
+from autograder.sample_class import sample_submissions
+from autograder.specs.base import Chapter, source_as
 
 # Canvas's name of a person, and the number that it gives them.
 PEOPLE = {
@@ -45,6 +49,14 @@ def known_mistake(project: Project) -> tuple[str, str, float]:
     return exercise.name, mistake.sentence, mistake.points
 
 
+def _with_a_mistake(chapter: Chapter, perfect: str) -> str:
+    """The perfect notebook with the first known mistake of the chapter's first exercise."""
+    first, notebook = chapter.exercises[0], nbformat.reads(perfect, as_version=4)
+    [cell] = [cell for cell in notebook.cells if (role_of(cell), exercise_of(cell)) == ("solution", first.name)]
+    cell.source = f"# exercise: {chapter.identity(first)}\n{source_as(first.mistakes[0].fn, first.name)}"
+    return nbformat.writes(notebook)
+
+
 def make_downloads(project: Project, folder: Path) -> None:
     """Write the three archives and the gradebook to a folder. The chapters must have been released."""
     folder.mkdir(exist_ok=True)
@@ -62,9 +74,8 @@ def make_downloads(project: Project, folder: Path) -> None:
     }
     for number, those in handed_in.items():
         chapter = project.chapter(number)
-        first = chapter.exercises[0]
         texts = sample_submissions(project, chapter)
-        texts["one-mistake"] = with_mistakes(project, chapter, {first.name: first.mistakes[0]})
+        texts["one-mistake"] = _with_a_mistake(chapter, texts["perfect"])
         with zipfile.ZipFile(folder / f"submissions-{number}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
             for place, (person, (student, file)) in enumerate(those.items()):
                 name, ident = PEOPLE[person]

@@ -1,9 +1,18 @@
-"""One newcomer for all walk-throughs of a file."""
+"""One newcomer for all walk-throughs of a file, and what a walk-through needs of the machine."""
 
 from __future__ import annotations
 
 import pytest
 from fresh import Kernel, Newcomer, blocks, settle
+
+from autograder.sandbox.protections import protections
+
+
+@pytest.fixture(scope="session")
+def isolation():
+    """A machine that isolates: without that, `autograder grade` refuses other people's work, as it should."""
+    if not protections().enough:
+        pytest.skip("this machine gives no isolation, and nobody's work is graded without it")
 
 
 @pytest.fixture(scope="module")

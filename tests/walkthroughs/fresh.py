@@ -4,6 +4,7 @@
 - ``publish`` and ``git_finds``: ``git clone`` of the guide's address gives the files of this checkout;
 - ``settle`` makes the environment that ``make setup`` would install (installing it is tested elsewhere), so that
   ``make setup`` finds nothing to do; ``NOTHING_IS_INSTALLED`` keeps pip from installing should it find something;
+- ``free_ports`` and ``shell``: what a server of a test listens on, and what a new user's shell knows;
 - ``Newcomer`` is somebody in an empty folder, ``Lab`` a JupyterLab that a guide's command has started;
 - ``Kernel`` is that environment's own kernel, for the cells.
 """
@@ -14,6 +15,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -98,6 +100,22 @@ def settle(checkout: Path) -> None:
         "environment.STAMP.write_text(environment.fingerprint(), 'utf-8')"
     )
     subprocess.run([sys.executable, "-c", stamp], cwd=checkout, check=True)
+
+
+def free_ports(count: int) -> list[int]:
+    """So many ports on which nothing listens. They are taken together, so that no two are the same."""
+    socks = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [sock.getsockname()[1] for sock in socks]
+    for sock in socks:
+        sock.close()
+    return ports
+
+
+def shell(home: Path, user: str) -> dict[str, str]:
+    """What a new user's shell knows, and nothing of the tests'."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "HF_HUB_OFFLINE") if name in os.environ}
+    theirs = {"HOME": str(home), "USER": user, "COLUMNS": "200", "JUPYTER_PLATFORM_DIRS": "1"}
+    return kept | theirs | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"} | NOTHING_IS_INSTALLED
 
 
 class Newcomer:

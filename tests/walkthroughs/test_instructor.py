@@ -13,20 +13,18 @@ import os
 import pwd
 import re
 import shutil
-import socket
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from canvas_class import PEOPLE, known_mistake, make_downloads, student_of
-from fresh import NOTHING_IS_INSTALLED, Lab, git_finds, publish, settle, written
+from fresh import Lab, free_ports, git_finds, publish, settle, shell, written
 from guide import Command, agrees, read
 from terminal import Terminal
 
 from autograder.project import Project
 from autograder.sample_class import sample_submissions
-from autograder.sandbox.protections import protections
 
 sys.path.append(str(Path(__file__).parents[1] / "engine"))
 from postgres import programs, running  # found only once the line above has put its folder on the path
@@ -59,19 +57,6 @@ class Afternoon:
         return [one.printed for one in self.typed if one.command.text.startswith(start)][number]
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
-def environment(home: Path, origin: Path) -> dict[str, str]:
-    """What a new user's shell knows, and nothing of the tests'."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "HF_HUB_OFFLINE") if name in os.environ}
-    ours = {"HOME": str(home), "USER": USER, "COLUMNS": "200"} | git_finds(origin) | NOTHING_IS_INSTALLED
-    return kept | ours | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "JUPYTER_PLATFORM_DIRS": "1"}
-
-
 def no_browser(home: Path) -> None:
     """Jupyter opens no browser, takes any free port, and starts for root too (some tests run as root)."""
     config = home / ".config" / "jupyter"
@@ -101,19 +86,17 @@ def look_at_the_formgrader(lab: Lab, seen: dict[str, str]) -> None:
 
 
 @pytest.fixture(scope="module")
-def afternoon(tmp_path_factory):
+def afternoon(tmp_path_factory, isolation):
     """Type the guide."""
-    if not protections().enough:
-        pytest.skip("this machine gives no isolation")
     folder = tmp_path_factory.mktemp("instructor").resolve()
     home, origin = folder / "home", folder / "origin"
     home.mkdir()
     no_browser(home)
     publish(origin)
     done = Afternoon(home, [], {})
-    port = str(free_port())
+    [port] = map(str, free_ports(1))
     with contextlib.ExitStack() as stack:
-        known = environment(home, origin)
+        known = shell(home, USER) | git_finds(origin)
         if programs():
             known |= stack.enter_context(running())
         terminal = stack.enter_context(Terminal(home, known))

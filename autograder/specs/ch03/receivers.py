@@ -34,6 +34,7 @@ from mechanisms import models
 from mechanisms.check.codec import ModelRef
 
 Rng = np.random.Generator
+_RTOL, _ATOL = 1e-3, 2e-3
 _FEEDER = {"ioi": [1, 0], "colors": [1, 1]}  # the head that tells the movers where to look
 
 
@@ -88,8 +89,10 @@ def logit_difference(logits, right, wrong):
     return logits[rows, -1, right] - logits[rows, -1, wrong]
 
 
-def _telling(rng: Rng, draw: Callable[..., dict[str, Any]], slips: tuple[str, ...], **options: Any) -> dict[str, Any]:
-    """A case of ``draw`` on which each of the ``slips``, functions of this module by name, gives a wrong answer."""
+def _telling(
+    rng: Rng, draw: Callable[..., dict[str, Any]], slips: tuple[Callable[..., torch.Tensor], ...], **options: Any
+) -> dict[str, Any]:
+    """A case of ``draw`` on which each of the ``slips`` gives a wrong answer."""
 
     def answer(function: Callable[..., torch.Tensor]) -> torch.Tensor:
         values = {name: value for name, value in case.items() if name != "and_after"}
@@ -99,8 +102,8 @@ def _telling(rng: Rng, draw: Callable[..., dict[str, Any]], slips: tuple[str, ..
     for _ in range(500):
         case = draw(rng, **options)
         right = answer(path_receiver_by_receiver)
-        far = 3 * (EXERCISE.atol + EXERCISE.rtol * right.abs())
-        if all(((answer(globals()[slip]) - right).abs() > far).any() for slip in slips):
+        far = 3 * (_ATOL + _RTOL * right.abs())
+        if all(((answer(slip) - right).abs() > far).any() for slip in slips):
             return case
     raise ValueError("no such case came up")
 
@@ -627,22 +630,22 @@ def path_with_everything_held_everywhere(net, clean, corrupt, sender, receivers,
 
 # What a group has to tell: everywhere, where rows have places of their own, and where receivers lie in two layers.
 _EVERYWHERE = (
-    "takes_the_receivers_from_the_corrupt_run",
-    "holds_in_the_second_run_too",
-    "runs_the_corrupt_tokens_again",
+    takes_the_receivers_from_the_corrupt_run,
+    holds_in_the_second_run_too,
+    runs_the_corrupt_tokens_again,
 )
 _RANDOM = (
     *_EVERYWHERE,
-    "always_patches_queries",
-    "always_at_the_last_position",
-    "uses_every_position_for_every_row",
-    "takes_the_first_rows_position",
+    always_patches_queries,
+    always_at_the_last_position,
+    uses_every_position_for_every_row,
+    takes_the_first_rows_position,
 )
 _DEEP = (
-    "records_without_holding",
-    "changes_the_first_receiver_only",
-    "changes_the_last_receiver_only",
-    "puts_in_every_position",
+    records_without_holding,
+    changes_the_first_receiver_only,
+    changes_the_last_receiver_only,
+    puts_in_every_position,
 )
 
 EXERCISE = Exercise(
@@ -666,7 +669,7 @@ EXERCISE = Exercise(
         Group(
             "into values, at the repeated word",
             2,
-            partial(_telling, draw=_draw_values, slips=(*_EVERYWHERE, "always_patches_queries")),
+            partial(_telling, draw=_draw_values, slips=(*_EVERYWHERE, always_patches_queries)),
             hint="The position is position[row] in every row, in both runs; the hook is hook_v.",
         ),
         Group(
@@ -799,6 +802,6 @@ EXERCISE = Exercise(
     ),
     variants=(path_receiver_by_receiver, path_with_everything_held_everywhere),
     probe="ch03.patch",
-    rtol=1e-3,
-    atol=2e-3,
+    rtol=_RTOL,
+    atol=_ATOL,
 )

@@ -22,7 +22,7 @@ def _draw(rng: Rng, graded: bool) -> dict[str, Any]:
         case = _scores(rng, graded)
         gain = case["one"] - case["other"]
         means = gain[case["rows"]].mean(1).sort().values
-        if gain.min() < 0 < gain.max() and (means[2] < means[3] and means[96] < means[97]):
+        if gain.min() < 0 < gain.max() and means[2] < means[3] and means[96] < means[97]:
             return case
 
 

@@ -5,46 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mechanisms.plots.claims.table import Claim
+from mechanisms.plots.claims.table import Claim, from_runs, interval
 
 
-def _trainings(condition: str) -> Callable[[Mapping[str, Any]], str]:
-    def read(_report: Mapping[str, Any]) -> str:
-        from mechanisms.training import relational_sweep
-        from mechanisms.training.gating_sweep import mean_interval
-
-        runs = relational_sweep.by_condition(relational_sweep.load()).get(condition)
-        if not runs:
-            return "not run yet"
-        found = [relational_sweep.hits(run) for run in runs]
-        own = mean_interval([one["own"] for one in found])
-        control = max(sum(one[key] for one in found) / len(found) for key in ("random", "other"))
-        held = sum(map(relational_sweep.holds, runs))
-        return (
-            f"mean {own['mean']:.0%} [{max(own['low'], 0):.0%}, {min(own['high'], 1):.0%}] of contexts, larger control "
-            f"{control:.1%}; at least 5 times both in {held} of {len(runs)} seeds"
-        )
-
-    return read
+def _over_seeds(condition: str, read: Callable[[Any, list], str]) -> Callable[[Mapping[str, Any]], str]:
+    """A lab number from the sweep's runs of one condition."""
+    return from_runs("relational_sweep", lambda sweep: sweep.by_condition(sweep.load()).get(condition), read)
 
 
-def _shapes_over_seeds(_report: Mapping[str, Any]) -> str:
-    from mechanisms.training import relational_sweep
+def _hits(sweep: Any, runs: list) -> str:
+    from mechanisms.training.gating_sweep import mean_interval
+
+    found = [sweep.hits(run) for run in runs]
+    own = mean_interval([one["own"] for one in found])
+    control = max(sum(one[key] for one in found) / len(found) for key in ("random", "other"))
+    held = sum(map(sweep.holds, runs))
+    # A share is between 0 and 1, which an interval from Student's t does not know.
+    own = own | {"low": max(own["low"], 0), "high": min(own["high"], 1)}
+    return (
+        f"mean {interval(own, '.0%')} of contexts, larger control {control:.1%}; at least 5 times both in {held} of "
+        f"{len(runs)} seeds"
+    )
+
+
+def _shapes(_sweep: Any, runs: list) -> str:
     from mechanisms.training.measure_relational import shaped
 
-    runs = relational_sweep.by_condition(relational_sweep.load()).get("regular")
-    if not runs:
-        return "not run yet"
     return f"{sum(map(shaped, runs))} of {3 * len(runs)} pairs of curves, {len(runs)} seeds"
 
 
-def _gaps_over_seeds(_report: Mapping[str, Any]) -> str:
-    from mechanisms.training import relational_sweep
+def _gaps(_sweep: Any, runs: list) -> str:
     from mechanisms.training.measure_relational import removal_gap
 
-    runs = relational_sweep.by_condition(relational_sweep.load()).get("regular")
-    if not runs:
-        return "not run yet"
     found = [100 * removal_gap(run) for run in runs]
     return f"{min(found):.0f} to {max(found):.0f} points, {len(runs)} seeds"
 
@@ -98,7 +90,7 @@ RELATIONS = (
         "yes, GPT-2 small to BLOOM-176B; the answer overtakes about two thirds up",
         _x_shapes,
     ),
-    Claim("x_seeds", "… with the switch at an FFN, over seeds of the recipe", "—", _shapes_over_seeds),
+    Claim("x_seeds", "… with the switch at an FFN, over seeds of the recipe", "—", _over_seeds("regular", _shapes)),
     Claim(
         "ffn_share",
         "What FFNs write of answer − argument, in logits",
@@ -117,8 +109,8 @@ RELATIONS = (
         "capitals about 10th → 4th, past tense about 7th → 3rd (GPT-2 medium)",
         _ranks,
     ),
-    Claim("seeds", "… over seeds of the recipe", "—", _trainings("regular")),
-    Claim("control", "… models whose facts are a random table", "—", _trainings("random table")),
+    Claim("seeds", "… over seeds of the recipe", "—", _over_seeds("regular", _hits)),
+    Claim("control", "… models whose facts are a random table", "—", _over_seeds("random table", _hits)),
     Claim(
         "held_out", "… words whose fact was held out", "out of domain: US states 20th → 3rd", _reach("held-out pairs")
     ),
@@ -130,5 +122,10 @@ RELATIONS = (
         "BLOOM-176B, 24 FFNs: abstractive −73 points, extractive −17",
         _removal,
     ),
-    Claim("gap_seeds", "… how much more the abstractive twin loses, over seeds", "56 points", _gaps_over_seeds),
+    Claim(
+        "gap_seeds",
+        "… how much more the abstractive twin loses, over seeds",
+        "56 points",
+        _over_seeds("regular", _gaps),
+    ),
 )

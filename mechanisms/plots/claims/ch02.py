@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mechanisms.plots.claims.table import Claim
+from mechanisms.plots.claims.table import Claim, interval
 
 
 def _outcome(name: str) -> Callable[[Mapping[str, Any]], str]:
@@ -24,7 +24,7 @@ def _steered(goal: str) -> Callable[[Mapping[str, Any]], str]:
 def _trend(name: str) -> Callable[[Mapping[str, Any]], str]:
     def read(report: Mapping[str, Any]) -> str:
         found = report[name]
-        return f"ρ = {found['rho']:+.2f} [{found['low']:+.2f}, {found['high']:+.2f}]"
+        return f"ρ = {interval({**found, 'mean': found['rho']}, '+.2f')}"
 
     return read
 

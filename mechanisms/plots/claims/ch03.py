@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mechanisms.plots.claims.table import Claim
+from mechanisms.plots.claims.table import NOT_RUN, Claim
 
 
 def _circuits(read: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any]], str]:
@@ -14,7 +14,7 @@ def _circuits(read: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str
     def lab(sweep: Mapping[str, Any]) -> str:
         from mechanisms.training import circuits_sweep
 
-        return read(circuits_sweep.summary(sweep["lab-lm"])) if sweep.get("lab-lm") else "not run yet"
+        return read(circuits_sweep.summary(sweep["lab-lm"])) if sweep.get("lab-lm") else NOT_RUN
 
     return lab
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mechanisms.plots.claims.table import Claim
+from mechanisms.plots.claims.table import NOT_RUN, Claim, interval
 
 
-def _over_seeds(read: Callable[[Mapping[str, Any]], float], form: str = "{:.2f}") -> str:
+def _over_seeds(read: Callable[[Mapping[str, Any]], float], form: str = ".2f") -> str:
     from mechanisms.training import list_sweep
 
     runs = list_sweep.load()
     if not runs:
-        return "sweep not run yet"
+        return f"sweep {NOT_RUN}"
     found = list_sweep.interval(runs, read)
     if found["n"] == 1:
         return "one seed"
-    shown = (form.format(found[name]) for name in ("mean", "low", "high"))
-    return "{} [{}, {}] in {} seeds".format(*shown, found["n"])
+    return f"{interval(found, form)} in {found['n']} seeds"
 
 
 def _rho(score: str, effect: str = "query") -> Callable[[Mapping[str, Any]], str]:
@@ -26,7 +25,7 @@ def _rho(score: str, effect: str = "query") -> Callable[[Mapping[str, Any]], str
         from mechanisms.training import talking_heads
 
         key, language = f"{effect}: {score}", talking_heads.load()["rank_correlations"]
-        seeds = _over_seeds(lambda run: run["rank_correlations"][key], "{:+.2f}")
+        seeds = _over_seeds(lambda run: run["rank_correlations"][key], "+.2f")
         return f"ρ = {report['rank_correlations'][key]:+.2f}; {seeds}; lab-lm {language[key]:+.2f}"
 
     return read
@@ -42,13 +41,13 @@ def _by_length(report: Mapping[str, Any]) -> str:
 
 def _two_of_a_head(report: Mapping[str, Any]) -> str:
     found = report["concentration"]
-    seeds = _over_seeds(lambda run: run["concentration"]["two of a head"], "{:.0%}")
+    seeds = _over_seeds(lambda run: run["concentration"]["two of a head"], ".0%")
     return f"{found['two of a head']:.0%} ({found['even']:.0%} if spread evenly); {seeds}"
 
 
 def _turned(report: Mapping[str, Any]) -> str:
     found, wide = report["channel"]["natural"], report["channel"]["wide"]
-    seeds = _over_seeds(lambda run: run["channel"]["natural"]["highest scores"], "{:.0%}")
+    seeds = _over_seeds(lambda run: run["channel"]["natural"]["highest scores"], ".0%")
     random = found["random"]
     return (
         f"{found['highest scores']:.0%} of the things of a list, random directions {random['low']:.0%} to "
@@ -62,7 +61,7 @@ def _mended(report: Mapping[str, Any]) -> str:
     from mechanisms.training.list_sweep import gained
 
     found, language = report["edit"], talking_heads.load()["edit"]
-    seeds = _over_seeds(lambda run: 100 * gained(run), "{:+.1f}")
+    seeds = _over_seeds(lambda run: 100 * gained(run), "+.1f")
     return (
         f"{found['before']['held_out']:.1%} → {found['steps'][-1]['held_out']:.1%} at {found['length']} things; points "
         f"gained {seeds}; lab-lm {language['before']['held_out']:.1%} → {language['steps'][-1]['held_out']:.1%} at "
@@ -74,7 +73,7 @@ def _fitted(report: Mapping[str, Any]) -> str:
     from mechanisms.training.list_sweep import fitted
 
     found = report["gains"]
-    seeds = _over_seeds(lambda run: 100 * fitted(run, "all components"), "{:+.1f}")
+    seeds = _over_seeds(lambda run: 100 * fitted(run, "all components"), "+.1f")
     random = [draw["held_out"] for draw in found["random directions"]]
     return (
         f"{found['before']['held_out']:.1%} → {found['all components']['held_out']:.1%} at {found['length']} things "

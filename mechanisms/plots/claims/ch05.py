@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mechanisms.plots.claims.table import Claim
+from mechanisms.plots.claims.table import Claim, from_runs, interval
 
 
 def _gate(edit: str) -> Callable[[Mapping[str, Any]], str]:
@@ -16,33 +16,25 @@ def _gate(edit: str) -> Callable[[Mapping[str, Any]], str]:
     return read
 
 
-def _seeds(condition: str) -> Callable[[Mapping[str, Any]], str]:
-    def read(_report: Mapping[str, Any]) -> str:
-        from mechanisms.training import gating_sweep
+def _over_seeds(condition: str, read: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any]], str]:
+    """A lab number from the summary of the sweep's runs of one condition."""
+    return from_runs(
+        "gating_sweep", lambda sweep: sweep.load().get(condition), lambda sweep, runs: read(sweep.summary(runs))
+    )
 
-        runs = gating_sweep.load().get(condition)
-        if not runs:
-            return "not run yet"
-        found = gating_sweep.summary(runs)
-        first, *later = [f"{step:,}" for step in found["transitions"]] or [""]
-        steps = f", 99% from step {first}" + (f" to {later[-1]}" if later else "") if first else ""
-        return f"{found['solved']} of {found['seeds']} seeds{steps}; {found['never']} never"
 
-    return read
+def _solved(found: Mapping[str, Any]) -> str:
+    first, *later = [f"{step:,}" for step in found["transitions"]] or [""]
+    steps = f", 99% from step {first}" + (f" to {later[-1]}" if later else "") if first else ""
+    return f"{found['solved']} of {found['seeds']} seeds{steps}; {found['never']} never"
 
 
 def _share(key: str) -> Callable[[Mapping[str, Any]], str]:
-    def read(_report: Mapping[str, Any]) -> str:
-        from mechanisms.training import gating_sweep
+    def read(found: Mapping[str, Any]) -> str:
+        one = found["fractions"][key]
+        return f"mean {interval(one)}, from {one['least']:.2f} to {one['most']:.2f} in {one['n']} seeds"
 
-        runs = gating_sweep.load().get("lab-gate")
-        if not runs:
-            return "not run yet"
-        found = gating_sweep.summary(runs)["fractions"][key]
-        interval = f"mean {found['mean']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
-        return f"{interval}, from {found['least']:.2f} to {found['most']:.2f} in {found['n']} seeds"
-
-    return read
+    return _over_seeds("lab-gate", read)
 
 
 GATING = (
@@ -72,13 +64,15 @@ GATING = (
         "seeds",
         "Training: seeds that solve the task, and when",
         "abrupt, phase-transition-like gains",
-        _seeds("lab-gate"),
+        _over_seeds("lab-gate", _solved),
     ),
     Claim(
         "whole_view",
         "… when the first layer sees everything, same number of steps",
         "the paper's model is a vanilla transformer",
-        _seeds("whole view"),
+        _over_seeds("whole view", _solved),
     ),
-    Claim("no_lures", "… when trained on ordinary sequences only, half the steps", "—", _seeds("no lures")),
+    Claim(
+        "no_lures", "… when trained on ordinary sequences only, half the steps", "—", _over_seeds("no lures", _solved)
+    ),
 )

@@ -5,45 +5,47 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mechanisms.plots.claims.table import Claim
+from mechanisms.plots.claims.table import Claim, from_runs, interval
+
+
+def _of_all(
+    conditions: Sequence[str], read: Callable[[Any, list[list[dict]]], str]
+) -> Callable[[Mapping[str, Any]], str]:
+    """A lab number from the sweep's runs of several conditions, all of which must have been run."""
+
+    def runs_of(sweep: Any) -> list[list[dict]]:
+        runs = sweep.runs_of()
+        return [runs[condition] for condition in conditions] if all(map(runs.get, conditions)) else []
+
+    return from_runs("dual_sweep", runs_of, read)
 
 
 def _forgetting(score: str, conditions: Sequence[str], between: str = ", ") -> Callable[[Mapping[str, Any]], str]:
-    def read(_report: Mapping[str, Any]) -> str:
-        from mechanisms.training import dual_sweep
-
-        runs = dual_sweep.runs_of()
+    def read(sweep: Any, runs: list[list[dict]]) -> str:
         parts = []
-        for condition in conditions:
-            if not runs.get(condition):
-                return "not run yet"
-            found = dual_sweep.summary(runs[condition])[score]
+        for condition, those in zip(conditions, runs, strict=True):
+            found = sweep.summary(those)[score]
             name = condition.removeprefix("hidden, ").replace("stop at 900", "temporary")
             parts.append(f"{name} {found['mean']:.0%} ({found['least']:.0%} to {found['most']:.0%})")
         return between.join(parts) + f"; {found['n']} seeds each"
 
-    return read
+    return _of_all(conditions, read)
+
+
+def _with_interval(found: Mapping[str, float]) -> str:
+    return f"{interval(found, '+.2f')}, {found['n']} seeds"
 
 
 def _forgetting_gap(one: str, other: str, score: str) -> Callable[[Mapping[str, Any]], str]:
-    def read(_report: Mapping[str, Any]) -> str:
-        from mechanisms.training import dual_sweep
+    return _of_all((one, other), lambda sweep, runs: _with_interval(sweep.paired(*runs, score)))
 
-        runs = dual_sweep.runs_of()
-        if not (runs.get(one) and runs.get(other)):
-            return "not run yet"
-        found = dual_sweep.paired(runs[one], runs[other], score)
-        return f"{found['mean']:+.2f} [{found['low']:+.2f}, {found['high']:+.2f}], {found['n']} seeds"
 
-    return read
+def _rare_minus_frequent(sweep: Any, runs: list[list[dict]]) -> str:
+    return _with_interval(sweep.mean_interval([run["tail switch"] - run["switch"] for run in runs[0]]))
 
 
 _WAYS = ("vanilla", "stop at 900", "active")
-
-
 _HIDDEN_WAYS = ("hidden, vanilla", "hidden, temporary", "hidden, active")
-
-
 _CURVES = "curves, no single number that we could read"
 
 
@@ -90,16 +92,6 @@ DUAL_PROCESS = (
         "head_and_tail",
         "… conflict with rare tokens minus conflict with frequent ones, temporary: by context",
         "weights preferred for head tokens, context for tail tokens (direction)",
-        lambda report: _rare_minus_frequent(),
+        _of_all(("hidden, temporary",), _rare_minus_frequent),
     ),
 )
-
-
-def _rare_minus_frequent() -> str:
-    from mechanisms.training import dual_sweep
-
-    runs = dual_sweep.runs_of().get("hidden, temporary")
-    if not runs:
-        return "not run yet"
-    found = dual_sweep.mean_interval([run["tail switch"] - run["switch"] for run in runs])
-    return f"{found['mean']:+.2f} [{found['low']:+.2f}, {found['high']:+.2f}], {found['n']} seeds"

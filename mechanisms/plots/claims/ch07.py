@@ -5,19 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mechanisms.plots.claims.table import Claim
+from mechanisms.plots.claims.table import Claim, from_runs, interval
 
 
 def _limber(read: Callable[[Any, list], str]) -> Callable[[Mapping[str, Any]], str]:
-    """A cell that ``read`` makes from the sweep's module and its main runs."""
-
-    def cell(_report: Mapping[str, Any]) -> str:
-        from mechanisms.training import limber_sweep
-
-        runs = limber_sweep.load().get(limber_sweep.MAIN)
-        return read(limber_sweep, runs) if runs else "not run yet"
-
-    return cell
+    """A lab number from the sweep's main runs."""
+    return from_runs("limber_sweep", lambda sweep: sweep.load().get(sweep.MAIN), read)
 
 
 def _words(what: str) -> Callable[[Mapping[str, Any]], str]:
@@ -31,7 +24,7 @@ def _words(what: str) -> Callable[[Mapping[str, Any]], str]:
 def _gap(one: str, other: str, what: str) -> Callable[[Mapping[str, Any]], str]:
     def read(sweep: Any, runs: list) -> str:
         found = sweep.difference(runs, one, other, what)
-        return f"{found['mean']:+.2f} [{found['low']:+.2f}, {found['high']:+.2f}] ({found['n']} seeds)"
+        return f"{interval(found, '+.2f')} ({found['n']} seeds)"
 
     return _limber(read)
 

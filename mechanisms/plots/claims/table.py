@@ -1,16 +1,21 @@
 """The table of a chapter: a claim, the paper's number, the lab's number, your number.
 
-- `Claim` is one row, `claims_table` puts rows together, `ClaimsTable` shows them in a notebook, on a page or as text.
+- `Claim` is one row, `claims_table` puts rows together, `ClaimsTable` shows them in a notebook, on a page or as text;
+- `from_runs` reads a row's lab number from a sweep's committed runs, `interval` writes a mean with its interval.
 """
 
 from __future__ import annotations
 
 import html
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from mechanisms.models import card
+
+NOT_RUN = "not run yet"
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,28 @@ class Claim:
     text: str
     paper: str
     lab: Callable[[Mapping[str, Any]], str]
+
+
+def from_runs(
+    sweep: str, runs_of: Callable[[ModuleType], Any], read: Callable[[ModuleType, Any], str]
+) -> Callable[[Mapping[str, Any]], str]:
+    """A row's lab number that ``read`` makes of the runs of `mechanisms.training.<sweep>`.
+
+    ``runs_of`` takes the row's runs from the module; where there are none the row says `NOT_RUN`. The module is
+    imported when the row is shown, since a notebook that shows no table does not need it.
+    """
+
+    def lab(_report: Mapping[str, Any]) -> str:
+        module = importlib.import_module(f"mechanisms.training.{sweep}")
+        runs = runs_of(module)
+        return read(module, runs) if runs else NOT_RUN
+
+    return lab
+
+
+def interval(found: Mapping[str, float], form: str = ".2f") -> str:
+    """A mean and its interval, ``mean [low, high]``, in one number format."""
+    return f"{found['mean']:{form}} [{found['low']:{form}}, {found['high']:{form}}]"
 
 
 def _escape(text: str) -> str:

@@ -15,6 +15,7 @@ ATTACK = Attack(
             torch.set_grad_enabled(False)
             torch.set_num_threads(7)
             torch.set_flush_denormal(True)
+            torch.use_deterministic_algorithms(True)
             numpy.seterr(all="raise")
             random.seed(1)
             numpy.random.seed(1)

@@ -10,6 +10,9 @@ import math
 
 import torch
 
+# What torch imports when it is first told to be deterministic (attack 40): a second, of an answer's three.
+import torch._inductor.config
+
 from mechanisms import check
 
 # %% [markdown]
