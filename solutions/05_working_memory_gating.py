@@ -467,9 +467,9 @@ check(answer_loss)  # exercise: ch05.answer_loss
 #
 # `LIVE = True` trains the model here, with **your** loss: 4,000 steps, about one minute on a laptop, three on a slow
 # machine. The curve is drawn as it grows. Interrupt the cell whenever you want; run it again, and it goes on from where
-# it was (the state is kept in the folder `my-lab-gate`). With `LIVE = False` you get the model that ships with the
-# course, trained by the same recipe (`python -m mechanisms.training lab-gate`), and its curve. Everything below works
-# with either.
+# it was (the state is kept in the folder `my-lab-gate`). Until its end, `model` is still the one that you had
+# before. With `LIVE = False` you get the model that ships with the course, trained by the same recipe (`python -m
+# mechanisms.training lab-gate`), and its curve. Everything below works with either.
 #
 # Two things in the recipe help the model along, and you should know them. Its first layer sees only the **last four
 # tokens**, so that whatever reaches further back goes through the second layer. And it practises with **lures**: where

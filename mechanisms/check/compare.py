@@ -92,7 +92,7 @@ def _type_difference(got: Any, expected: Any, path: str) -> Difference:
             f"{place} is None{advice}",
         )
     advice = _conversion(got, expected)
-    sentence = f"{place} should be {describe(expected)}, not {describe(got)}{advice}"
+    sentence = f"{place} should be {describe(expected)}, not {describe_answer(got)}{advice}"
     return Difference("type", path, sentence, f"{place} has the wrong type{advice}")
 
 
@@ -419,6 +419,11 @@ def describe(value: Any) -> str:
     if type(value) is ModelRef:
         return "a model"
     return f"the {type(value).__name__} {number(value)}"
+
+
+def describe_answer(value: Any) -> str:
+    """The type of what a function returned. A tuple comes as a list (`mechanisms.check.codec`), so both are named."""
+    return describe(value).replace("a list of", "a list (or tuple) of", 1) if type(value) is list else describe(value)
 
 
 def _count(count: int, word: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 from mechanisms.check.card import points, verdict_card
 from mechanisms.check.codec import ModelRef
-from mechanisms.check.compare import compare, describe, short
+from mechanisms.check.compare import compare, describe, describe_answer, short
 from mechanisms.check.measures import measured
 
 PASSED, PARTIAL, FAILED, STUB = "passed", "partial", "failed", "stub"
@@ -242,7 +242,7 @@ def _fault(answer: Any, case: dict) -> tuple[str, str] | None:
                 f"{wanted}, but {_raise_sentence(raised)}",
                 f"it should raise another error, but {_raise_brief(raised)}",
             )
-        returned = "a value that is no plain data" if refused else describe(answer)
+        returned = "a value that is no plain data" if refused else describe_answer(answer)
         return f"{wanted}, but returned {returned}", "it should raise an error here, but returned a value"
     if raised:
         return _raise_sentence(raised), _raise_brief(raised)

@@ -90,7 +90,7 @@ def test_what_agrees(got, expected):
     ("got", "expected", "kind", "words"),
     [
         (None, T([1.0]), "type", "is None, expected a float tensor of shape [1] (is there a return at the end?)"),
-        ([1.0], T([1.0]), "type", "not a list of 1 item: torch.tensor(...)"),
+        ([1.0], T([1.0]), "type", "not a list (or tuple) of 1 item: torch.tensor(...)"),
         (numpy.zeros(2), torch.zeros(2), "type", "torch.from_numpy(...)"),
         (torch.zeros(2), numpy.zeros(2), "type", ".numpy()"),
         (torch.zeros(2), [0.0, 0.0], "type", ".tolist()"),

@@ -111,9 +111,7 @@ def test_the_command_reports_a_course_error_in_one_line(tmp_path, capsys):
     assert "delete it to start afresh" in lines[-1] and "Traceback" not in "".join(lines)
 
 
-@pytest.mark.parametrize(
-    ("every", "promise"), [(0.0, "goes on from the last saved state"), (1e9, "had saved nothing")]
-)
+@pytest.mark.parametrize(("every", "promise"), [(0.0, "goes on from the last saved state"), (1e9, "had saved nothing")])
 def test_a_stopped_training_promises_what_it_can_keep(tmp_path, monkeypatch, capsys, every, promise):
     monkeypatch.setattr(lab_lm, "SAVE_EVERY_SECONDS", every)
     interrupt_at(monkeypatch, 2)
