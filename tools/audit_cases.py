@@ -19,10 +19,10 @@ from typing import Any
 import torch
 
 from autograder.build.source import load_reference
-from autograder.nbg.pool import CasePool
+from autograder.nbg.pool import CasePool, places
 from autograder.project import Project, current
 from autograder.specs.base import Chapter, Exercise, Mistake, transplant
-from autograder.specs.cases import chosen, hidden_seed
+from autograder.specs.cases import hidden_seed
 from mechanisms.check import run
 from mechanisms.check.verdict import judge
 
@@ -65,11 +65,11 @@ def audit(project: Project, chapter: Chapter, secret: str, students: int, only: 
     findings = []
     for exercise in [chapter.exercise(only)] if only else chapter.exercises:
         answers = _answers(pool, exercise, namespace)
-        entries = [(pool.entry(exercise, choice), _places(exercise, choice)) for choice in choices]
+        entries = [(pool.entry(exercise, choice), places(exercise, choice)) for choice in choices]
         for mistake in exercise.mistakes:
             found = Finding(exercise.name, mistake, students)
-            for entry, places in entries:
-                verdict = judge(entry, [answers(mistake, place) for place in places])
+            for entry, picked in entries:
+                verdict = judge(entry, [answers(mistake, place) for place in picked])
                 if verdict.points != mistake.points:
                     found.points[verdict.points] += 1
                 if verdict.mistake is None or verdict.mistake.name != mistake.name:
@@ -77,13 +77,6 @@ def audit(project: Project, chapter: Chapter, secret: str, students: int, only: 
             if found.points or found.names:
                 findings.append(found)
     return findings
-
-
-def _places(exercise: Exercise, choice: str) -> list[tuple[int, int]]:
-    """The cases of one student, as `CasePool.entry` puts them in order."""
-    return [
-        (number, index) for number, group in enumerate(exercise.groups) for index in chosen(exercise, group, choice)
-    ]
 
 
 def _answers(

@@ -58,18 +58,23 @@ class CasePool:
 
     def entry(self, exercise: Exercise, choice: str | None) -> dict[str, Any]:
         """What ``judge`` needs for the cases that the seed material ``choice`` picks; None picks the first ones."""
-        places = [
-            (number, index)
-            for number, group in enumerate(exercise.groups)
-            for index in (range(group.cases) if choice is None else chosen(exercise, group, choice))
-        ]
+        picked = places(exercise, choice)
         mistakes = [
-            {"name": mistake.name, "sentence": mistake.sentence, "outputs": _Outputs(self, exercise, mistake, places)}
+            {"name": mistake.name, "sentence": mistake.sentence, "outputs": _Outputs(self, exercise, mistake, picked)}
             for mistake in exercise.mistakes
         ]
-        cases = [self.case(exercise, number, index) for number, index in places]
+        cases = [self.case(exercise, number, index) for number, index in picked]
         reference = reference_of(self.chapter, exercise, self.namespace)
         return assembled(self.chapter, exercise, reference, cases, mistakes)
+
+
+def places(exercise: Exercise, choice: str | None) -> list[tuple[int, int]]:
+    """Group and index of the cases that the seed material ``choice`` picks; of the first ones for None."""
+    return [
+        (number, index)
+        for number, group in enumerate(exercise.groups)
+        for index in (range(group.cases) if choice is None else chosen(exercise, group, choice))
+    ]
 
 
 class _Outputs(Sequence):
