@@ -124,7 +124,7 @@ def trial_stepper(trials: Sequence[dict[str, Any]], start: int = 0) -> TrialStep
     """A slider over the tuples of one of several trials (from ``trial_steps``)."""
     import ipywidgets as widgets
 
-    trial = widgets.Dropdown(options=[(f"trial {i + 1}", i) for i in range(len(trials))], description="trial")
+    trial = widgets.Dropdown(options=[(str(i + 1), i) for i in range(len(trials))], description="stream")
     last = len(trials[0]["tuples"])
     step = widgets.IntSlider(value=start + 1, min=1, max=last, description="tuple")
     view = widgets.HTML()
@@ -154,7 +154,7 @@ def trial_page(trials: Sequence[dict[str, Any]], title: str, start: int = 0) -> 
     views = [[step_html(trial, t) for t in range(len(trial["tuples"]))] for trial in trials]
     # "</" would end the script if a view ever held it; JSON may write it as "<\/"
     data = json.dumps(views).replace("</", "<\\/")
-    options = "".join(f'<option value="{i}">trial {i + 1}</option>' for i in range(len(views)))
+    options = "".join(f'<option value="{i}">{i + 1}</option>' for i in range(len(views)))
     last = len(views[0])
     script = f"""(function () {{
   const views = {data}, id = "{identity}", find = part => document.getElementById(id + part);
