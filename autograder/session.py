@@ -23,7 +23,8 @@ from autograder.nbg.results import PARTLY, Result
 from autograder.sandbox.client import Cell, Gone, Session, Snapshot
 from autograder.sandbox.limits import Limits
 from autograder.sandbox.warm import WarmParent
-from mechanisms.check.verdict import STUB
+from mechanisms.check.calls import used
+from mechanisms.check.verdict import FAILED, PARTIAL, STUB
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -213,6 +214,15 @@ def _node(output: dict[str, Any], count: int) -> NotebookNode:
     return new_output("display_data", data=output["data"])
 
 
+def _look_below(notebook: NotebookNode, result: Result) -> None:
+    """Note at each answer that is not right, for a reason not recognised, the answers below it that are not either."""
+    wrong = {name for name, exercise in result.exercises.items() if exercise.state in (FAILED, PARTIAL)}
+    for cell in notebook.cells:
+        name = exercise_of(cell)
+        if role_of(cell) == "solution" and name in wrong and not result.exercises[name].mistake:
+            result.exercises[name].below = used(cell.source, wrong - {name})
+
+
 def record(
     chapter: Chapter, student: str, notebook: NotebookNode, hidden: dict[str, HiddenExercise], run: Run
 ) -> tuple[Result, tuple[str, ...]]:
@@ -226,6 +236,7 @@ def record(
             result.free_text[exercise_of(cell)] = float(cell.metadata["nbgrader"]["points"])
     for name, exercise in hidden.items():
         result.exercises[name] = exercise.result(run.verdicts[name])
+    _look_below(notebook, result)
     for name, sentence in lost.items():
         result.needs_person.append(sentence)
         if name in result.exercises:

@@ -53,6 +53,8 @@ def check(
         lines.append(f"{name}: {exercise.points:g} of {exercise.max_points:g} points ({exercise.state})")
         if exercise.sentence and exercise.state != "passed":
             lines.append(f"  {exercise.sentence}")
+        if exercise.below:
+            lines.append(f"  {exercise.below_sentence.replace('`', '')}")
     lines += [f"Note: {notice}" for notice in [*result.notices, *result.needs_person]]
     total = sum(exercise.points for exercise in result.exercises.values())
     maximum = sum(exercise.max_points for exercise in result.exercises.values())

@@ -187,6 +187,8 @@ def _exercise(chapter: Chapter, name: str, exercise: ExerciseResult, manual: Mar
             f"<div class='call look'><p><strong>This looks like a known mistake.</strong> {words(exercise.sentence)}"
             "</p></div>"
         )
+    if exercise.below:
+        parts.append(f"<div class='call look'><p>{words(exercise.below_sentence)}</p></div>")
     if exercise.groups and exercise.state != "blank":
         parts.append(f"<ul class='groups'>{''.join(_group(group) for group in exercise.groups)}</ul>")
     elif not exercise.mistake and exercise.state != "passed" and exercise.sentence:

@@ -11,6 +11,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mechanisms.check.calls import listed
 from mechanisms.files import atomic_write
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class GroupResult:
 class ExerciseResult:
     """One exercise: `mistake` and `sentence` say in words what went wrong, if anything.
 
-    `state` is passed, partial, failed, blank or "not found"; `page` is the exercise's place in the built book.
+    `state` is passed, partial, failed, blank or "not found"; `page` is the exercise's place in the built book. `below`
+    names the exercises of the chapter that the answer uses and that are not right, where no mistake was recognised.
     """
 
     title: str
@@ -54,6 +56,15 @@ class ExerciseResult:
     state: str = "answered"
     groups: list[GroupResult] = field(default_factory=list)
     page: str = ""
+    below: list[str] = field(default_factory=list)
+
+    @property
+    def below_sentence(self) -> str:
+        """What to mend first, or nothing."""
+        if not self.below:
+            return ""
+        them = "is not right yet. Mend it first" if len(self.below) == 1 else "are not right yet. Mend them first"
+        return f"Your answer uses your {listed(self.below)}, which {them}: this one may be right as it is."
 
 
 @dataclass

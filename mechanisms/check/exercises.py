@@ -1,6 +1,7 @@
 """Finding the public cases of an exercise and the questions of a chapter among the shipped files.
 
 - ``find(name)`` gives the snapshot entry of an exercise, by function name or by id ("ch02.scale_head");
+- ``beside(identity)`` names the chapter's other exercises;
 - ``question(identity)`` gives a multiple-choice question;
 - the files lie in ``snapshots/`` and ``questions/`` beside this module, or in the folder MECHANISMS_CHECKS;
 - a chapter's arrays are read only when one of its exercises is asked for, and again only when the file changed.
@@ -35,6 +36,15 @@ def find(name: str) -> dict[str, Any]:
                 text, content = _chapter(path, path.stat().st_mtime_ns, stamp)
                 return _entry(text, content, function)
     raise UsageError(_unknown("exercise", name, list(known.values())), page="no-exercise-of-that-name")
+
+
+def beside(identity: str) -> list[str]:
+    """The functions of all other exercises in the chapter of the exercise ``identity`` ("ch02.scale_head")."""
+    for path in sorted((folder() / "snapshots").glob("*.json")):
+        names = _names(path, path.stat().st_mtime_ns)
+        if identity in names.values():
+            return [function for function, other in names.items() if other != identity]
+    return []
 
 
 @lru_cache(maxsize=64)

@@ -30,6 +30,11 @@ STASH = (
     "# exercise: ch90.double\nseen = []\n"
     "def double(values):\n    seen.append(list(values))\n    print(values)\n    return [2 * value for value in values]"
 )
+TRIPLE = "# exercise: ch90.double\ndef double(values):\n    return [3 * value for value in values]"
+FROM_DOUBLES = (
+    "# exercise: ch90.describe\ndef describe(values):\n    twice = double(values)\n"
+    "    return {'mean': sum(twice) / 2 / len(values), 'spread': max(values) - min(values)}"
+)
 TELLTALE = "# exercise: ch90.describe\ndef describe(values):\n    raise ValueError(f'I got {values}')"
 
 
@@ -63,6 +68,7 @@ def awkward(release):
     forged = edited(release, double="# exercise: ch90.double\nclass Five(float):\n    pass\ndef double(values):\n"
                     "    return [Five(2 * value) for value in values]")  # fmt: skip
     return {
+        "a-below": write_notebook(edited(release, double=TRIPLE, describe=FROM_DOUBLES)),
         "a-deleted-exercise": write_notebook(deleted),
         "a-empty-file": "",
         "a-endless": write_notebook(edited(release, double=endless)),
@@ -115,6 +121,17 @@ def test_each_mistake_gets_its_points_and_its_sentence(toy, chapter, graded):
         for name, mistake in mistakes.items():
             assert graded[student].exercises[name].mistake == mistake.name
             assert _visible(mistake.sentence) in _visible(page(toy, chapter, student))
+
+
+def test_who_fails_for_what_is_below_is_told_what_to_mend_first(toy, chapter, graded):
+    below = {name: exercise.below for name, exercise in graded["a-below"].exercises.items()}
+    assert below == {"double": [], "describe": ["double"]}
+    sentence = "Your answer uses your double, which is not right yet. Mend it first: this one may be right as it is."
+    assert _visible(page(toy, chapter, "a-below")).count(sentence) == 1
+    right = [graded[name].exercises.values() for name in ("perfect", "blank", "half-done")]
+    assert not any(exercise.below for exercises in right for exercise in exercises)
+    others = set(graded) - {"a-below", "web-page"}
+    assert not any("Mend it first" in page(toy, chapter, name) for name in others)
 
 
 def _visible(text):

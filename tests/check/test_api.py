@@ -480,3 +480,15 @@ for function in (check, mechanisms.check):
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_wrong_answer_that_uses_another_exercise_is_told_to_look_there_first():
+    def double_output(model, tokens):
+        return count_words(tokens)
+
+    def count_words(tokens):
+        raise ValueError("not a text")
+
+    note = "double_output uses count_words. See that check(count_words) passes first."
+    assert note in failing(double_output)
+    assert "See that" not in failing(lambda model, tokens: 3 * model(tokens), "double_output")
