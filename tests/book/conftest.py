@@ -58,5 +58,7 @@ def browser(chromium):
     """The browser in its first state: a laptop's width, light, no messages."""
     size = {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    # Another test's page may still be open, and go on complaining.
+    chromium.get("about:blank")
     chromium.get_log("browser")
     return chromium

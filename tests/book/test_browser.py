@@ -175,13 +175,13 @@ def test_search_finds_the_residual_stream(browser, site):
     from selenium.webdriver.support.ui import WebDriverWait
 
     browser.get(f"{site}/book/index.html")
-    fields = browser.find_elements(By.CSS_SELECTOR, "input[type=search]")
-    if not any(field.is_displayed() for field in fields):
-        buttons = browser.find_elements(By.CSS_SELECTOR, "button.search-button, button.search-button__button")
-        next(button for button in buttons if button.is_displayed()).click()
-    field = next(
-        field for field in browser.find_elements(By.CSS_SELECTOR, "input[type=search]") if field.is_displayed()
-    )
+
+    def seen(selector):
+        return [one for one in browser.find_elements(By.CSS_SELECTOR, selector) if one.is_displayed()]
+
+    if not seen("input[type=search]"):
+        seen("button.search-button, button.search-button__button")[0].click()
+    [field, *_] = WebDriverWait(browser, 20).until(lambda _: seen("input[type=search]"))
     field.send_keys("residual stream", Keys.ENTER)
     WebDriverWait(browser, 60).until(lambda b: b.find_elements(By.CSS_SELECTOR, "#search-results li a"))
     links = browser.find_elements(By.CSS_SELECTOR, "#search-results li a")
@@ -193,10 +193,12 @@ def test_search_finds_the_residual_stream(browser, site):
 def test_a_solution_opens_by_keyboard(browser, site):
     from selenium.webdriver import Keys
     from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
 
     open_page(browser, site, "solutions/02_factual_recall")
     fold = browser.find_element(By.CSS_SELECTOR, "details.hide")
     assert fold.get_attribute("open") is None
     fold.find_element(By.TAG_NAME, "summary").send_keys(Keys.ENTER)
     assert fold.get_attribute("open") is not None
-    assert fold.find_element(By.CSS_SELECTOR, "div.highlight").is_displayed()
+    # It fades in.
+    WebDriverWait(browser, 20).until(lambda _: fold.find_element(By.CSS_SELECTOR, "div.highlight").is_displayed())

@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parents[2]
 CHAPTER = "09_pretraining_budgets"
 NOTEBOOK = "pretraining_budgets.ipynb"
 PATIENCE = 180
@@ -109,7 +110,8 @@ def page(lab, chromium, pictures):
     made.until(
         "return document.querySelector('.jp-NotebookPanel .jp-Toolbar-kernelName')?.textContent.includes('Python')"
     )
-    return made
+    yield made
+    chromium.get("about:blank")  # before its server is gone: the page would ask for it again and again
 
 
 def test_a_student_sees_a_check_fail_mends_it_and_sees_it_pass(page, lab):
