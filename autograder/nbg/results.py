@@ -64,7 +64,8 @@ class ExerciseResult:
         if not self.below:
             return ""
         them = "is not right yet. Mend it first" if len(self.below) == 1 else "are not right yet. Mend them first"
-        return f"Your answer uses your {listed(self.below)}, which {them}: this one may be right as it is."
+        names = listed(f"`{name}`" for name in self.below)
+        return f"Your answer uses your {names}, which {them}: this one may be right as it is."
 
 
 @dataclass

@@ -20,7 +20,7 @@ from typing import Any
 
 from mechanisms import models
 from mechanisms.check import exercises, run
-from mechanisms.check.calls import used
+from mechanisms.check.calls import listed, used
 from mechanisms.check.card import points, prediction_card
 from mechanisms.check.policy import violation
 from mechanisms.check.verdict import FAILED, PARTIAL, STUB, Verdict, arguments, judge
@@ -68,19 +68,19 @@ def check(fn: Callable[..., Any] = _NOTHING, exercise: str | None = None) -> Che
     if sentence:
         raise CheckFailed(f"{sentence}.", page="no-points-yet", brief=sentence)
     notes = dict.fromkeys(f"{entry['function']} {note}" for outcome in outcomes for note in outcome.notes)
-    if verdict.status in (FAILED, PARTIAL) and not verdict.mistake:
-        notes |= dict.fromkeys(_below(function, verdict))
+    if verdict.status in (FAILED, PARTIAL) and not verdict.mistake and (below := _below(function, verdict)):
+        notes[below] = None
     printed = next((outcome.printed for outcome in outcomes if outcome.printed.strip()), "")
     return _present(replace(verdict, notes=tuple(notes), printed=printed))
 
 
-def _below(function: Callable[..., Any], verdict: Verdict) -> list[str]:
-    """What to look at first, when the function uses others of its chapter: they may be what is wrong."""
+def _below(function: Callable[..., Any], verdict: Verdict) -> str:
+    """What to look at first, when the function uses others of its chapter: they may be what is wrong. Or nothing."""
     names = used("\n".join(_sources(function)), exercises.beside(verdict.identity))
     if not names:
-        return []
-    checks = " and ".join(f"check({name})" for name in names)
-    return [f"{verdict.exercise} uses {' and '.join(names)}. See that {checks} pass{'es' * (len(names) == 1)} first"]
+        return ""
+    checks = listed(f"check({name})" for name in names)
+    return f"{verdict.exercise} uses {listed(names)}. See that {checks} {'passes' if len(names) == 1 else 'pass'} first"
 
 
 def _say(sentence: str) -> None:

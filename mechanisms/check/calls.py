@@ -34,6 +34,6 @@ def _tokens(source: str) -> Iterator[tokenize.TokenInfo]:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names in backticks: "`a`", "`a` and `b`", "`a`, `b` and `c`"."""
-    *first, last = (f"`{name}`" for name in names)
+    """Names as a sentence lists them: "a", "a and b", "a, b and c"."""
+    *first, last = names
     return f"{', '.join(first)} and {last}" if first else last

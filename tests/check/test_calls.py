@@ -40,4 +40,4 @@ def test_no_text_is_too_odd(source):
 
 
 def test_names_in_a_sentence():
-    assert [listed("a"), listed("ab"), listed("abc")] == ["`a`", "`a` and `b`", "`a`, `b` and `c`"]
+    assert [listed("a"), listed("ab"), listed("abc")] == ["a", "a and b", "a, b and c"]

@@ -10,7 +10,9 @@ from autograder.sandbox.protections import protections
 
 @pytest.fixture(scope="session")
 def isolation():
-    """A machine that isolates: without that, `autograder grade` refuses other people's work, as it should."""
+    """A machine that isolates."""
+    # The walk-throughs grade other people's work, which `autograder grade` refuses without isolation, as it should:
+    # there is nothing to walk through. tests/SKIPS.md says where to run them.
     if not protections().enough:
         pytest.skip("this machine gives no isolation, and nobody's work is graded without it")
 
